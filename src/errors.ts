@@ -1,0 +1,37 @@
+/** What the caller did wrong: becomes AWS's error on the wire, with this code and text. Spec A.6, J. */
+export class ServiceError extends Error {
+  readonly code: string
+  readonly status: number
+  constructor(code: string, message: string, status = 400) {
+    super(message)
+    this.name = 'ServiceError'
+    this.code = code
+    this.status = status
+  }
+}
+
+/** What made a job fail for a reason its owner should read: becomes the resource's `failureReason`. */
+export class JobFailure extends Error {
+  constructor(reason: string, options?: ErrorOptions) {
+    super(reason, options)
+    this.name = 'JobFailure'
+  }
+}
+
+const error = (code: string, status?: number) => (message: string) =>
+  new ServiceError(code, message, status)
+
+export const invalidInput = error('InvalidInputException')
+export const invalidNextToken = error('InvalidNextTokenException')
+export const limitExceeded = error('LimitExceededException')
+export const tooManyTags = error('TooManyTagsException')
+export const resourceInUse = error('ResourceInUseException')
+export const resourceNotFound = error('ResourceNotFoundException')
+export const unsupportedOperation = error('UnsupportedOperationException', 501)
+
+/** Observed text [O], spec C.2. */
+export const alreadyExists = (arn: string) =>
+  new ServiceError(
+    'ResourceAlreadyExistsException',
+    `Another resource with Arn ${arn} already exists.`,
+  )
