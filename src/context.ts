@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
+import type { Credentials } from './credentials.ts'
 import type { Duck } from './data/duck.ts'
 import type { Files } from './data/files.ts'
 import type { Engine } from './engine/engine.ts'
@@ -17,6 +18,7 @@ export type Context = {
   files: Files
   duck: Duck
   engine: Engine
+  credentials: Credentials
   log: Logger
   clock: () => Date
 }

@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs'
+
+/** One shape of a service model, as botocore writes it. */
+export type Shape = {
+  readonly type:
+    | 'structure'
+    | 'list'
+    | 'map'
+    | 'string'
+    | 'integer'
+    | 'double'
+    | 'float'
+    | 'boolean'
+    | 'timestamp'
+  readonly required?: readonly string[]
+  readonly members?: Readonly<Record<string, Reference>>
+  readonly member?: Reference
+  readonly key?: Reference
+  readonly value?: Reference
+  readonly min?: number
+  readonly max?: number
+  readonly pattern?: string
+  readonly enum?: readonly string[]
+  readonly sensitive?: boolean
+  readonly error?: { readonly httpStatusCode: number }
+}
+type Reference = { readonly shape: string }
+
+export type Service = 'personalize' | 'personalize-events' | 'personalize-runtime'
+export type Protocol = 'awsJson' | 'restJson'
+
+/** What the contract says about one operation: how it is called, its shapes, the error shapes it declares. */
+export type OperationContract = {
+  readonly name: string
+  readonly service: Service
+  readonly protocol: Protocol
+  readonly method: string
+  readonly path: string
+  readonly target: string | undefined
+  readonly input: string | undefined
+  readonly output: string | undefined
+  readonly errors: readonly string[]
+}
+
+type Model = {
+  metadata: { protocol: string; targetPrefix?: string }
+  operations: Record<
+    string,
+    {
+      http: { method: string; requestUri: string }
+      input?: Reference
+      output?: Reference
+      errors?: Reference[]
+    }
+  >
+  shapes: Record<string, Shape>
+}
+
+const services = ['personalize', 'personalize-events', 'personalize-runtime'] as const
+const models = new Map<Service, Model>(services.map((service) => [service, read(service)]))
+const contracts = new Map<string, OperationContract>(
+  services.flatMap((service) => operationsOf(service).map((found) => [found.name, found])),
+)
+
+/** The names of all operations of the three services, as AWS spells them. */
+export const operationNames: readonly string[] = [...contracts.keys()]
+
+/** The operation of that name. Throws for a name that the contract lacks: that is a mistake of ours. */
+export function operation(name: string): OperationContract {
+  const found = contracts.get(name)
+  if (!found) throw new Error(`The contract has no operation ${name}.`)
+  return found
+}
+
+/** The shape of that name. Throws for a name that the contract lacks: that is a mistake of ours. */
+export function shape(service: Service, name: string): Shape {
+  const found = models.get(service)?.shapes[name]
+  if (!found) throw new Error(`The contract of ${service} has no shape ${name}.`)
+  return found
+}
+
+/** The HTTP status that a service's model gives an error, if it names one. Spec A.6. */
+export const errorStatus = (service: Service, code: string): number | undefined =>
+  models.get(service)?.shapes[code]?.error?.httpStatusCode
+
+/**
+ * The members of a document that a shape has, nested ones too: how a Describe document becomes a List summary.
+ * Drops undefined and null (spec L.2.8); a timestamp kept as ISO text becomes a Date again.
+ */
+export function project(document: object, service: Service, shapeName: string) {
+  return kept(document, service, shapeName) as Record<string, unknown>
+}
+
+/** An output as it goes into JSON: the output shape's members only, each Date as epoch seconds. Spec A.5. */
+export function encode(name: string, output: object): object {
+  const contract = operation(name)
+  if (!contract.output) return {}
+  return seconds(project(output, contract.service, contract.output)) as object
+}
+
+function kept(value: unknown, service: Service, shapeName: string): unknown {
+  const { type, members, member, value: entry } = shape(service, shapeName)
+  switch (type) {
+    case 'structure':
+      return entriesKept(value as object, service, (name) =>
+        members && Object.hasOwn(members, name) ? members[name] : undefined,
+      )
+    case 'map':
+      return entriesKept(value as object, service, () => entry)
+    case 'list':
+      return (value as unknown[])
+        .filter((element) => element !== undefined && element !== null)
+        .map((element) => kept(element, service, member!.shape))
+    case 'timestamp':
+      return typeof value === 'string' ? new Date(value) : value
+    default:
+      return value
+  }
+}
+
+/** Object.fromEntries makes an own member even of `__proto__`, which assignment would not. */
+const entriesKept = (
+  document: object,
+  service: Service,
+  reference: (name: string) => Reference | undefined,
+) =>
+  Object.fromEntries(
+    Object.entries(document).flatMap(([name, value]) => {
+      const found = reference(name)
+      return found && value !== undefined && value !== null
+        ? [[name, kept(value, service, found.shape)]]
+        : []
+    }),
+  )
+
+/** CLI 1 prints the number as it comes, so no more than three decimals (spec/clients 14). */
+function seconds(value: unknown): unknown {
+  if (value instanceof Date) return value.getTime() / 1000
+  if (Array.isArray(value)) return value.map(seconds)
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, seconds(each)]))
+  return value
+}
+
+function read(service: Service): Model {
+  const file = new URL(`../contract/${service}.json`, import.meta.url)
+  return JSON.parse(readFileSync(file, 'utf8')) as Model
+}
+
+function operationsOf(service: Service): OperationContract[] {
+  const { metadata, operations } = models.get(service)!
+  return Object.entries(operations).map(([name, { http, input, output, errors = [] }]) => ({
+    name,
+    service,
+    protocol: metadata.protocol === 'json' ? 'awsJson' : 'restJson',
+    method: http.method,
+    path: http.requestUri,
+    target: metadata.targetPrefix && `${metadata.targetPrefix}.${name}`,
+    input: input?.shape,
+    output: output?.shape,
+    errors: errors.map((error) => error.shape),
+  }))
+}

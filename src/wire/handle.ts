@@ -1,0 +1,96 @@
+import type { Context } from '../context.ts'
+import {
+  encode,
+  errorStatus,
+  type OperationContract,
+  operation,
+  operationNames,
+} from '../contract.ts'
+import { ServiceError, unsupportedOperation } from '../errors.ts'
+import { operations } from '../operations/index.ts'
+import { authenticate } from './authenticate.ts'
+import { decode } from './decode.ts'
+import { parse } from './parse.ts'
+import { type Answer, header, pathOf, type Request } from './request.ts'
+
+/** Answers one request: route, authenticate, decode, validate, call, encode. Never throws. Spec A, J.1. */
+export async function handle(ctx: Context, request: Request): Promise<Answer> {
+  try {
+    const { name } = route(request)
+    const caller = await authenticate(ctx, request)
+    const input = decode(name, parse(request.body))
+    const run = operations[name]
+    if (!run) throw unsupportedOperation(`The operation ${name} is not built yet.`)
+    return success(request, name, await run(ctx, caller, input))
+  } catch (error) {
+    return failure(ctx, request, error)
+  }
+}
+
+/** The answer to a request that failed: AWS's error for a ServiceError, a 500 and a log line for anything else. */
+export function failure(ctx: Context, request: Request, error: unknown): Answer {
+  if (!(error instanceof ServiceError))
+    ctx.log.error({ err: error, requestId: request.id, operation: find(request)?.name })
+  const { code, message, status } = error instanceof ServiceError ? error : internalFailure
+  return {
+    status: statusOf(request, code, status),
+    headers: { ...headersOf(request), 'x-amzn-errortype': code },
+    body: JSON.stringify({ __type: code, message }),
+  }
+}
+
+const internalFailure = new ServiceError(
+  'InternalFailure',
+  'The request processing has failed because of an unknown error, exception or failure.',
+  500,
+)
+
+const byTarget = new Map<string, OperationContract>()
+const byPath = new Map<string, OperationContract>()
+for (const each of operationNames.map(operation))
+  if (each.target) byTarget.set(each.target, each)
+  else byPath.set(`${each.method} ${each.path}`, each)
+
+function route(request: Request): OperationContract {
+  const found = find(request)
+  if (found) return found
+  if (isAwsJson(request)) {
+    const target = header(request, 'x-amz-target')
+    throw unknownOperation(target ? `There is no operation ${target}.` : 'X-Amz-Target is missing.')
+  }
+  throw unknownOperation(`There is no operation ${request.method} ${pathOf(request)}.`)
+}
+
+const unknownOperation = (message: string) =>
+  new ServiceError('UnknownOperationException', message, 404)
+
+const find = (request: Request) =>
+  isAwsJson(request)
+    ? byTarget.get(header(request, 'x-amz-target') ?? '')
+    : byPath.get(`${request.method} ${pathOf(request)}`)
+
+/** awsJson posts everything to `/`; no REST operation has that path. Spec A.1. */
+const isAwsJson = (request: Request) => request.method === 'POST' && pathOf(request) === '/'
+
+function success(request: Request, name: string, output: object): Answer {
+  const { protocol, output: outputShape } = operation(name)
+  // Clients take an empty body or `{}` for an empty output; REST answers have been seen empty. Spec A.2 [O].
+  const isEmpty = protocol === 'restJson' && !outputShape
+  return {
+    status: 200,
+    headers: headersOf(request),
+    body: isEmpty ? '' : JSON.stringify(encode(name, output)),
+  }
+}
+
+const headersOf = (request: Request) => ({
+  'content-type': isAwsJson(request) ? 'application/x-amz-json-1.1' : 'application/json',
+  'x-amzn-requestid': request.id,
+})
+
+/** REST: as the contract says for a modeled error. awsJson: 400 for everything the caller did. Spec A.6, J.4. */
+function statusOf(request: Request, code: string, status: number): number {
+  if (isAwsJson(request)) return status === 413 || status >= 500 ? status : 400
+  const service = find(request)?.service
+  return (service && errorStatus(service, code)) ?? status
+}

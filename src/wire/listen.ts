@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import { getHeapStatistics } from 'node:v8'
+import underPressure from '@fastify/under-pressure'
+import { type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import type { Context } from '../context.ts'
+import { ServiceError } from '../errors.ts'
+import { wireLimits } from '../limits.ts'
+import { failure, handle } from './handle.ts'
+import type { Answer, Request } from './request.ts'
+
+/** What a test narrows; the limits are in `wireLimits`. */
+export type ListenOptions = { heapBytesMax?: number; pressureSampleMs?: number }
+export type Listening = { url: string; port: number; close: () => Promise<void> }
+
+/**
+ * Opens the HTTP server on the host and port of the settings and answers with `handle` until closed; `close` lets
+ * requests under way end. Rejects when the address cannot be had.
+ */
+export async function listen(ctx: Context, options: ListenOptions = {}): Promise<Listening> {
+  const app = fastify({
+    loggerInstance: ctx.log,
+    disableRequestLogging: true,
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    bodyLimit: wireLimits.requestBytesMax,
+    keepAliveTimeout: wireLimits.keepAliveMs,
+    requestTimeout: wireLimits.requestMs,
+    http: { headersTimeout: wireLimits.headersMs, maxHeaderSize: wireLimits.headerBytesMax },
+    // Nothing is routed by Fastify: the contract knows the paths, and errors must look like AWS's.
+    frameworkErrors: (error, request, reply) => fail(request, reply, error),
+  })
+  const fail = (request: FastifyRequest, reply: FastifyReply, error: unknown) =>
+    send(reply, failure(ctx, requestOf(request), asServiceError(error)))
+  const answer = async (request: FastifyRequest, reply: FastifyReply) =>
+    send(reply, await handle(ctx, requestOf(request)))
+
+  app.addHook('onResponse', async (request, reply) => {
+    ctx.log.debug(
+      {
+        requestId: request.id,
+        target: request.headers['x-amz-target'] ?? request.url,
+        status: reply.statusCode,
+        error: reply.getHeader('x-amzn-errortype'),
+        ms: Math.round(reply.elapsedTime),
+      },
+      'answered',
+    )
+  })
+  await app.register(underPressure, {
+    maxEventLoopDelay: wireLimits.eventLoopDelayMsMax,
+    maxHeapUsedBytes:
+      options.heapBytesMax ?? wireLimits.heapShareMax * getHeapStatistics().heap_size_limit,
+    sampleInterval: options.pressureSampleMs ?? wireLimits.pressureSampleMs,
+    pressureHandler: async () => {
+      throw new ServiceError('ServiceUnavailable', 'The server is overloaded; try again.', 503)
+    },
+  })
+  // The body stays bytes, whatever the content type: the signature covers them as they came.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.setErrorHandler((error, request, reply) => fail(request, reply, error))
+  app.setNotFoundHandler(answer)
+  app.all('/*', answer)
+
+  await app.listen({ host: ctx.config.host, port: ctx.config.port })
+  const { port } = app.server.address() as AddressInfo
+  const host = ctx.config.host.includes(':') ? `[${ctx.config.host}]` : ctx.config.host
+  return { url: `http://${host}:${port}`, port, close: () => app.close() }
+}
+
+const requestOf = ({ id, method, raw, headers, body }: FastifyRequest): Request => ({
+  id,
+  method,
+  url: raw.url ?? '/',
+  headers,
+  body: body instanceof Uint8Array ? body : new Uint8Array(),
+})
+
+const send = (reply: FastifyReply, { status, headers, body }: Answer) =>
+  reply.code(status).headers(headers).send(Buffer.from(body))
+
+/** What Fastify refuses by itself (too large, a content length that lies, a bad URL) is the caller's fault too. */
+function asServiceError(error: unknown): unknown {
+  if (error instanceof ServiceError || !(error instanceof Error) || !('statusCode' in error))
+    return error
+  const status = error.statusCode as number
+  if (status === 413)
+    return new ServiceError(
+      'RequestEntityTooLargeException',
+      `The request body is larger than ${wireLimits.requestBytesMax} bytes.`,
+      413,
+    )
+  return status < 500 ? new ServiceError('SerializationException', error.message, status) : error
+}

@@ -1,0 +1,29 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
+/** A request as it came: header names in lower case, `url` with its query, the body's bytes untouched. */
+export type Request = {
+  id: string
+  method: string
+  url: string
+  headers: IncomingHttpHeaders
+  body: Uint8Array
+}
+
+/** What goes back. */
+export type Answer = { status: number; headers: Record<string, string>; body: string }
+
+/** A header's value; of several values, as the signature sees them. */
+export function header(request: Request, name: string): string | undefined {
+  const value = request.headers[name]
+  return Array.isArray(value) ? value.join(',') : value
+}
+
+/** The path without its query. */
+export const pathOf = ({ url }: Request) => url.split('?', 1)[0]!
+
+/** The decoded query; a name that comes twice has a list. */
+export function queryOf({ url }: Request): Record<string, string[]> {
+  const start = url.indexOf('?')
+  const query = new URLSearchParams(start < 0 ? '' : url.slice(start + 1))
+  return Object.fromEntries([...new Set(query.keys())].map((name) => [name, query.getAll(name)]))
+}
