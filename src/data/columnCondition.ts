@@ -1,0 +1,58 @@
+import { type DuckDBConnection, LIST, listValue, VARCHAR } from '@duckdb/node-api'
+
+/** Values for a statement's parameters, all of them text: `bind` gives back the parameter's name. */
+export type Parameters = { values: Record<string, string | ReturnType<typeof listValue>> }
+
+/** The type of each column of some Parquet files together, by upper-case name. */
+export async function columnTypes(
+  connection: DuckDBConnection,
+  paths: string[],
+): Promise<Map<string, string>> {
+  const result = await connection.run(
+    'SELECT * FROM read_parquet($paths, union_by_name = true) LIMIT 0',
+    { paths: listValue(paths) },
+    { paths: LIST(VARCHAR) },
+  )
+  const types = result.columnTypes()
+  return new Map(result.columnNames().map((name, n) => [name.toUpperCase(), `${types[n]}`]))
+}
+
+export const bind = (parameters: Parameters, value: string | string[]): string => {
+  const name = `p${Object.keys(parameters.values).length}`
+  parameters.values[name] = typeof value === 'string' ? value : listValue(value)
+  return `$${name}`
+}
+
+/** What DuckDB cannot see from an empty list: the types of the bound values. */
+export const parameterTypes = ({ values }: Parameters) =>
+  Object.fromEntries(
+    Object.entries(values).map(([name, v]) => [
+      name,
+      typeof v === 'string' ? VARCHAR : LIST(VARCHAR),
+    ]),
+  )
+
+/**
+ * SQL for "the column holds one of these strings", NULL for NULL. A value such as `drama|comedy` holds
+ * its parts and itself.
+ */
+export const holdsAny = (column: string, values: string) =>
+  `list_has_any(list_append(string_split(${column}, '|'), ${column}), ${values})`
+
+/**
+ * SQL for a comparison with a number given as text, exact for 64-bit integers.
+ * NOTE: 9.99 as FLOAT is not 9.99 as DOUBLE, so that the number takes the column's type.
+ */
+export function comparesTo(
+  column: string,
+  type: string,
+  operator: string,
+  number: string,
+  value: string,
+) {
+  const whole = /^-?\d{1,37}$/.test(number) && /INT/.test(type)
+  return `${column} ${operator} CAST(${value} AS ${type === 'FLOAT' ? 'FLOAT' : whole ? 'HUGEINT' : 'DOUBLE'})`
+}
+
+/** Whether a text is a number as expressions write it. */
+export const isNumber = (text: string) => /^-?\d+(\.\d+)?$/.test(text)
