@@ -1,11 +1,17 @@
-import type { Logger } from 'pino'
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
-import type { Credentials } from './credentials.ts'
-import type { Duck } from './data/duck.ts'
-import type { Files } from './data/files.ts'
+import { type Credentials, loadCredentials } from './credentials.ts'
+import { type Duck, openDuck } from './data/duck.ts'
+import { diskFiles, type Files } from './data/files.ts'
 import type { Engine } from './engine/engine.ts'
-import type { Database } from './store/database.ts'
-import type { Queue } from './store/queue.ts'
+import { localEngine } from './engine/local/engine.ts'
+import { type Database, openDatabase } from './store/database.ts'
+import { lockDataDirectory } from './store/lock.ts'
+import { migrate } from './store/migrations.ts'
+import { openQueue, type Queue } from './store/queue.ts'
+import { templateFolder } from './store/template.ts'
 
 /** Who calls, proven by the signature. */
 export type Caller = { account: string; region: string; accessKeyId: string }
@@ -21,4 +27,43 @@ export type Context = {
   credentials: Credentials
   log: Logger
   clock: () => Date
+}
+
+/**
+ * Opens all parts over the data directory, made where it is missing. Throws DataDirectoryLocked where another process
+ * has it open, ConfigError for credentials that cannot be used.
+ */
+export async function open(
+  config: Config,
+  options: { clock?: () => Date } = {},
+): Promise<Context & { close(): Promise<void> }> {
+  const credentials = await loadCredentials(config)
+  const folder = (name: string) => join(config.dataDir, name)
+  await mkdir(config.dataDir, { recursive: true })
+  const closers: (() => unknown)[] = [await lockDataDirectory(config.dataDir)]
+  const close = async () => {
+    for (const closer of closers.reverse()) await closer()
+  }
+  try {
+    await rm(folder('scratch'), { recursive: true, force: true })
+    for (const name of ['scratch', 's3', 'datasets', 'models'])
+      await mkdir(folder(name), { recursive: true })
+    const log = pino({ level: config.logLevel }, process.stderr)
+    const { threads, memoryBytes } = config
+    const db = await openDatabase(folder('postgres'), templateFolder)
+    closers.push(() => db.close())
+    await migrate(db.kysely)
+    const duck = await openDuck({ threads, memoryBytes, scratch: folder('scratch') })
+    closers.push(() => duck.close())
+    const engine = localEngine({ duck, threads })
+    closers.push(() => engine.close())
+    const queue = await openQueue(db, log)
+    closers.push(() => queue.close())
+    const files = diskFiles({ root: folder('s3'), scratch: folder('scratch') })
+    const clock = options.clock ?? (() => new Date())
+    return { config, db, queue, files, duck, engine, credentials, log, clock, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
 }

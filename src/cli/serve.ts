@@ -1,0 +1,22 @@
+import closeWithGrace from 'close-with-grace'
+import { readConfig } from '../config.ts'
+import { open } from '../context.ts'
+import { startWork } from '../jobs/runner.ts'
+import { listen } from '../wire/listen.ts'
+
+/** Serves until SIGTERM or SIGINT; prints the endpoint once it answers. Exit code 0 when asked to end. */
+export async function serve(argv: readonly string[]): Promise<void> {
+  const config = readConfig(argv)
+  const ctx = await open(config)
+  const server = await listen(ctx)
+  await startWork(ctx)
+  closeWithGrace({ delay: 4500, logger: false }, async ({ err }) => {
+    if (err) ctx.log.fatal({ err })
+    await server.close()
+    await ctx.close()
+  })
+  process.stdout.write(
+    `OpenPersonalize answers at ${server.url}\n` +
+      `Try: AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test aws personalize list-recipes --region ${config.region} --endpoint-url ${server.url}\n`,
+  )
+}

@@ -1,0 +1,135 @@
+import { join } from 'node:path'
+import type { Context } from '../context.ts'
+import { type Files, InvalidLocation, type ObjectWriter, type StoredObject } from '../data/files.ts'
+import type { Model } from '../engine/engine.ts'
+import { JobFailure } from '../errors.ts'
+import type { Quota } from '../limits.ts'
+import { builtRecipe, type Recipe } from '../recipes/index.ts'
+import { get, type Resource } from '../store/resource.ts'
+import type { Job, JobRun } from './job.ts'
+import { answers } from './segmentAnswers.ts'
+
+/**
+ * Turns every object under the input prefix into one `.out` object, line for line. Spec D.
+ * Safe to run again from the start: outputs depend only on inputs and model, and appear under their name when whole.
+ */
+export const batchSegmentJob: Job<'batchSegmentJob'> = async (ctx, job, run) => {
+  const version = await trainedVersion(ctx, job)
+  const recipe = builtRecipe(version.doc.recipeArn)
+  const inputs = await inputObjects(ctx, job)
+  const output = outputFolder(job)
+  const outputs = outputNames(inputs, output)
+  await writeEmpty(ctx.files, `${output}_CHECK`)
+  run.step('output checked')
+
+  const model = await ctx.engine.open(join(ctx.config.dataDir, version.internal.model!))
+  try {
+    for (const [index, input] of inputs.entries()) {
+      run.progress('segment', index, inputs.length)
+      await answerObject(ctx, job, run, { recipe, model, input, output: outputs[index]! })
+      run.step(`output ${index + 1} written`)
+    }
+  } finally {
+    await model.close()
+  }
+  return {}
+}
+
+async function trainedVersion(ctx: Context, job: Resource<'batchSegmentJob'>) {
+  const version = await ctx.db.kysely
+    .transaction()
+    .execute((tx) => get(tx, job, 'solutionVersion', job.doc.solutionVersionArn))
+  if (!version)
+    throw new JobFailure(`The solution version ${job.doc.solutionVersionArn} has been deleted.`)
+  return version
+}
+
+/** The objects under the input prefix, within the quotas. Spec D.3; first texts: AWS's, spec D.7. */
+async function inputObjects(
+  ctx: Context,
+  job: Resource<'batchSegmentJob'>,
+): Promise<StoredObject[]> {
+  const path = job.doc.jobInput.s3DataSource?.path ?? ''
+  const found = await ctx.files.list(path).catch(invalid('Invalid S3 input path'))
+  const objects = found.filter(({ url }) => !url.endsWith('/'))
+  if (objects.length === 0)
+    throw new JobFailure(`Invalid S3 input path. There is no object under ${path}.`)
+  const { segmentInputFiles, segmentInputBytes } = ctx.config.quotas
+  if (objects.length > segmentInputFiles)
+    throw new JobFailure(
+      `There are ${objects.length} input files under ${path}; at most ${segmentInputFiles} are allowed.`,
+    )
+  const bytes = objects.reduce((sum, object) => sum + object.bytes, 0)
+  if (bytes > segmentInputBytes)
+    throw new JobFailure(
+      `The input files under ${path} have ${bytes} bytes; at most ${segmentInputBytes} are allowed.`,
+    )
+  return objects
+}
+
+/** Always treated as a folder, with or without its final slash. Spec N.17. */
+function outputFolder(job: Resource<'batchSegmentJob'>): string {
+  const path = job.doc.jobOutput.s3DataDestination?.path ?? ''
+  return path.endsWith('/') ? path : `${path}/`
+}
+
+/** `<output folder><base name of the input>.out`; two inputs that would share one are refused. Spec D.6. */
+function outputNames(inputs: readonly StoredObject[], output: string): string[] {
+  const names = inputs.map(({ url }) => `${output}${url.slice(url.lastIndexOf('/') + 1)}.out`)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice)
+    throw new JobFailure(
+      `Two input files have the same name, so both would be answered in ${twice}. Rename one.`,
+    )
+  const overwritten = inputs.find(({ url }) => names.includes(url))
+  if (overwritten)
+    throw new JobFailure(
+      `Invalid S3 output path. The answers would replace the input ${overwritten.url}; choose another output folder.`,
+    )
+  return names
+}
+
+async function writeEmpty(files: Files, url: string): Promise<void> {
+  const writer = await files.create(url).catch(invalid('Invalid S3 output path'))
+  await writer.finish()
+}
+
+const invalid = (text: string) => (cause: unknown) => {
+  if (cause instanceof InvalidLocation) throw new JobFailure(`${text}. ${cause.message}`, { cause })
+  throw cause
+}
+
+type Part = { recipe: Recipe; model: Model; input: StoredObject; output: string }
+
+async function answerObject(
+  ctx: Context,
+  job: Resource<'batchSegmentJob'>,
+  run: JobRun,
+  { recipe, model, input, output }: Part,
+): Promise<void> {
+  const quota: Quota = recipe.query === 'itemId' ? 'itemAffinityLines' : 'itemAttributeAffinityLines'
+  const most = ctx.config.quotas[quota]
+  const lines = atMost(ctx.files.lines(input.url), most, input.url)
+  const writer: ObjectWriter = await ctx.files.create(output)
+  try {
+    for await (const chunk of answers(ctx, job, recipe, model, lines, run)) await writer.write(chunk)
+    run.step('output complete')
+    await writer.finish()
+  } catch (error) {
+    await writer.abort()
+    throw error
+  }
+}
+
+async function* atMost(
+  lines: AsyncIterable<string>,
+  most: number,
+  url: string,
+): AsyncGenerator<string> {
+  let count = 0
+  for await (const line of lines) {
+    if (++count > most)
+      throw new JobFailure(`The input file ${url} has more than ${most} lines, which is the limit.`)
+    yield line
+  }
+}

@@ -1,0 +1,159 @@
+import { join } from 'node:path'
+import type { Context } from '../context.ts'
+import { type Filter, parseFilter } from '../data/filterExpression.ts'
+import { matchingItems, parseItemAttributes } from '../data/itemAttributes.ts'
+import {
+  isBlank,
+  LineError,
+  lineInput,
+  parseQueryLine,
+  type QueryLine,
+  requireQuery,
+} from '../data/queryLine.ts'
+import { failedLine, segmentLine } from '../data/segmentLine.ts'
+import { maskKey, userMask } from '../data/userMask.ts'
+import type { Model } from '../engine/engine.ts'
+import { JobFailure } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { Recipe } from '../recipes/index.ts'
+import { get, type Resource } from '../store/resource.ts'
+import type { JobRun } from './job.ts'
+
+/** One input line, understood or not. */
+type Asked =
+  | { input: string; items: Uint32Array; mask: Uint8Array | undefined }
+  | { input: string; error: string }
+
+/**
+ * The bytes of the `.out` object for these lines, in order: blocks of lines are scored together, and what is wrong with
+ * one line becomes that line's error. Throws JobFailure where no line at all can be understood as JSON.
+ */
+export async function* answers(
+  ctx: Context,
+  job: Resource<'batchSegmentJob'>,
+  recipe: Recipe,
+  model: Model,
+  lines: AsyncIterable<string>,
+  run: JobRun,
+): AsyncGenerator<string | Uint8Array> {
+  const ask = await asker(ctx, job, recipe, model)
+  const { numResults } = job.doc
+  const perLine = Math.min(numResults, model.document.userCount)
+  const blockSize = Math.max(
+    1,
+    Math.min(limits.segmentBlockQueries, Math.floor(limits.segmentBlockUsers / perLine)),
+  )
+  for await (const block of blocks(lines, blockSize)) {
+    run.signal.throwIfAborted()
+    const asked: Asked[] = []
+    for (const line of block) asked.push(await ask(line))
+    const good = asked.filter((each) => 'items' in each)
+    const segments = await model.segment(
+      good.map(({ items }) => ({ items })),
+      numResults,
+      good.map(({ mask }) => mask),
+      run,
+    )
+    let next = 0
+    for (const each of asked)
+      if ('items' in each) yield* segmentLine(each.input, segments[next++]!, model.userIds)
+      else yield failedLine(each.input, each.error)
+  }
+}
+
+async function* blocks(lines: AsyncIterable<string>, size: number): AsyncGenerator<string[]> {
+  let block: string[] = []
+  for await (const line of lines) {
+    if (isBlank(line)) continue
+    block.push(line)
+    if (block.length < size) continue
+    yield block
+    block = []
+  }
+  if (block.length > 0) yield block
+}
+
+async function asker(
+  ctx: Context,
+  job: Resource<'batchSegmentJob'>,
+  recipe: Recipe,
+  model: Model,
+): Promise<(text: string) => Promise<Asked>> {
+  const filter = await filterOf(ctx, job)
+  const masks = maskCache(ctx, job, model, filter)
+  return async (text) => {
+    try {
+      const line = parseQueryLine(text)
+      const items = await itemsOf(ctx, recipe, model, line)
+      return { input: line.input, items, mask: await masks(line.filterValues) }
+    } catch (error) {
+      if (error instanceof LineError) return { input: lineInput(text), error: error.message }
+      throw error
+    }
+  }
+}
+
+async function filterOf(
+  ctx: Context,
+  job: Resource<'batchSegmentJob'>,
+): Promise<Filter | undefined> {
+  const { filterArn } = job.doc
+  if (filterArn === undefined) return undefined
+  const filter = await ctx.db.kysely
+    .transaction()
+    .execute((tx) => get(tx, job, 'filter', filterArn))
+  if (!filter) throw new JobFailure(`The filter ${filterArn} has been deleted.`)
+  return parseFilter(filter.doc.filterExpression)
+}
+
+async function itemsOf(
+  ctx: Context,
+  recipe: Recipe,
+  model: Model,
+  line: QueryLine,
+): Promise<Uint32Array> {
+  const query = requireQuery(line, recipe.query)
+  if (recipe.query === 'itemAttributes')
+    return matchingItems(
+      ctx.duck,
+      join(model.folder, 'items.parquet'),
+      model.document.plan.attributes,
+      parseItemAttributes(query),
+    )
+  const index = model.itemIndex(query)
+  if (index === undefined)
+    throw new LineError(
+      `The item ${query} had no interactions when the solution version was trained.`,
+    )
+  return Uint32Array.of(index)
+}
+
+/** Lines whose filter comes out the same share a mask; the newest few are kept. */
+function maskCache(
+  ctx: Context,
+  job: Resource<'batchSegmentJob'>,
+  model: Model,
+  filter: Filter | undefined,
+): (values: Record<string, string>) => Promise<Uint8Array | undefined> {
+  const { snapshot } = job.internal
+  const paths = (files: readonly { path: string }[]) =>
+    files.map(({ path }) => join(ctx.config.dataDir, path))
+  const cache = new Map<string, Uint8Array>()
+  return async (values) => {
+    if (!filter) return undefined
+    const key = maskKey(filter, values)
+    const mask =
+      cache.get(key) ??
+      (await userMask(
+        ctx.duck,
+        filter,
+        values,
+        { interactions: paths(snapshot.interactions), users: paths(snapshot.users) },
+        join(model.folder, 'users.parquet'),
+        model.document.userCount,
+      ))
+    cache.set(key, mask)
+    if (cache.size > limits.masksKept) cache.delete(cache.keys().next().value!)
+    return mask
+  }
+}

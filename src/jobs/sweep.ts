@@ -1,0 +1,55 @@
+import { readdir, rm } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { arnPath } from '../arn.ts'
+import type { Context } from '../context.ts'
+import { unfinished } from '../status.ts'
+import type { DatasetFile, Resource } from '../store/resource.ts'
+
+/**
+ * Removes the files that nothing names any more: imports that a FULL import replaced, models of deleted versions,
+ * half-written work. What is unfinished keeps its snapshot. Safe at any time: files are written before they are named
+ * only by a job whose resource is unfinished.
+ */
+export async function sweep(ctx: Context): Promise<void> {
+  // Listed before the rows are read: a file that appears later belongs to a job this sweep knows nothing of.
+  const found = [...(await datasetFiles(ctx)), ...(await modelFolders(ctx))]
+  const rows = (await ctx.db.kysely
+    .selectFrom('resource')
+    .selectAll()
+    .where('kind', 'in', ['dataset', 'datasetImportJob', 'solutionVersion', 'batchSegmentJob'])
+    .execute()) as Resource[]
+  const wanted = new Set(rows.flatMap(pathsOf))
+  for (const path of found)
+    if (!wanted.has(path.replace(/\.partial$/, '')))
+      await rm(join(ctx.config.dataDir, path), { recursive: true, force: true })
+}
+
+async function datasetFiles(ctx: Context): Promise<string[]> {
+  const root = join(ctx.config.dataDir, 'datasets')
+  const entries = await readdir(root, { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(ctx.config.dataDir, join(entry.parentPath, entry.name)))
+}
+
+async function modelFolders(ctx: Context): Promise<string[]> {
+  return (await readdir(join(ctx.config.dataDir, 'models'))).map((name) => join('models', name))
+}
+
+function pathsOf(row: Resource): string[] {
+  const isUnfinished = unfinished.includes(row.status)
+  const paths = (files: readonly DatasetFile[]) => files.map((file) => file.path)
+  if (row.kind === 'dataset') return paths((row as Resource<'dataset'>).internal.files ?? [])
+  if (row.kind === 'datasetImportJob') {
+    const dataset = arnPath((row as Resource<'datasetImportJob'>).doc.datasetArn)
+    return isUnfinished ? [join('datasets', dataset, `${row.seq}.parquet`)] : []
+  }
+  const { snapshot } = (row as Resource<'batchSegmentJob'>).internal
+  const model = row.kind === 'solutionVersion' && (isUnfinished || row.status === 'ACTIVE')
+  return [
+    ...(model ? [join('models', String(row.seq))] : []),
+    ...(isUnfinished
+      ? [...paths(snapshot.interactions), ...paths(snapshot.items), ...paths(snapshot.users)]
+      : []),
+  ]
+}

@@ -1,0 +1,76 @@
+/**
+ * The quotas that can be told apart: AWS's own number (spec C.7, D.3) and the number of the `open` preset, which is
+ * bounded by what one machine can do. One variable each overrides: OPENPERSONALIZE_QUOTA_DATASET_GROUPS ...
+ */
+export const quotas = {
+  schemas: { aws: 500, open: 100_000, means: 'schemas' },
+  datasetGroups: { aws: 5, open: 10_000, means: 'dataset groups' },
+  pendingDatasetImportJobs: { aws: 5, open: 1000, means: 'unfinished dataset import jobs' },
+  pendingSolutionVersions: { aws: 20, open: 1000, means: 'unfinished solution versions' },
+  pendingBatchSegmentJobs: { aws: 5, open: 1000, means: 'unfinished batch segment jobs' },
+  solutionsPerGroup: { aws: 10, open: 10_000, means: 'solutions of one dataset group' },
+  filtersPerGroup: { aws: 30, open: 10_000, means: 'filters of one dataset group' },
+  fieldsPerFilter: { aws: 10, open: 100, means: 'distinct dataset fields in one filter' },
+  fieldsPerGroup: { aws: 20, open: 1000, means: 'distinct dataset fields in all filters of a group' },
+  fullImportBytes: { aws: 100e9, open: 1e12, means: 'bytes of one FULL import' },
+  incrementalImportBytes: { aws: 1e9, open: 1e12, means: 'bytes of one INCREMENTAL import' },
+  segmentInputFiles: { aws: 1000, open: 100_000, means: 'input files of one batch segment job' },
+  segmentInputBytes: { aws: 1e9, open: 100e9, means: 'input bytes of one batch segment job' },
+  itemAffinityLines: { aws: 500, open: 10_000_000, means: 'lines of one input file, item affinity' },
+  itemAttributeAffinityLines: {
+    aws: 10,
+    open: 1_000_000,
+    means: 'lines of one input file, item attribute affinity',
+  },
+} as const satisfies Record<string, { aws: number; open: number; means: string }>
+
+export type Quota = keyof typeof quotas
+
+/** What defines the interface and holds whatever the preset. */
+export const limits = {
+  /** AWS: 50 tags per resource [D23]. */
+  tagsPerResource: 50,
+  /** AWS: 100, documented for the batch jobs, taken for all lists. Spec N.7. */
+  pageSize: 100,
+  /** AWS: default 25, at most 5,000,000 users per segment [D26]. */
+  segmentResultsDefault: 25,
+  segmentResultsMax: 5_000_000,
+  /** AWS: only the 100 newest events per user and event type count in a filter [D26]. */
+  filterEventsPerUser: 100,
+  /** A job that ends its worker this often fails instead of being tried again. */
+  jobAttempts: 3,
+  /** Jobs of one kind that run at once in one process. */
+  jobsAtOnce: 2,
+  /** A progress row is written at most this often. */
+  progressMs: 1000,
+  /** Users that one block of segment queries may hold in memory (4 bytes each). */
+  segmentBlockUsers: 64_000_000,
+  segmentBlockQueries: 64,
+  /** Masks of a filter kept at once, one bit per user each. */
+  masksKept: 64,
+} as const
+
+/** What one connection may ask of the server before an operation is even known. AWS publishes no such numbers. */
+export const wireLimits = {
+  /** The largest legal input, PutItems with 10 x 32,000 characters all escaped, has 1.9 MB. */
+  requestBytesMax: 4 * 1024 * 1024,
+  /** The deepest legal input has 7 levels. */
+  jsonDepthMax: 64,
+  /** AWS: 15 minutes each way [D23]. */
+  clockSkewMs: 15 * 60 * 1000,
+  headerBytesMax: 32 * 1024,
+  headersMs: 20_000,
+  requestMs: 120_000,
+  /** Longer than the minute that load balancers keep an idle connection, so that they close first. */
+  keepAliveMs: 72_000,
+  /** Mean delay of the event loop over one sample from which on requests are refused. */
+  eventLoopDelayMsMax: 1000,
+  /** A sample is longer than any one pause of the event loop: one pause alone must not refuse requests. */
+  pressureSampleMs: 5000,
+  /** Share of V8's heap limit from which on requests are refused. */
+  heapShareMax: 0.95,
+  /** Failed constraints that one message names; the count in front of them is of all. */
+  validationPartsMax: 50,
+  /** Characters of a refused value that a message repeats. */
+  shownCharsMax: 256,
+} as const

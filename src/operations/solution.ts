@@ -1,0 +1,101 @@
+import { makeArn } from '../arn.ts'
+import { invalidInput, resourceInUse } from '../errors.ts'
+import { builtRecipe, checkSolutionConfig } from '../recipes/index.ts'
+import { unfinished } from '../status.ts'
+import { list, patch, remove } from '../store/resource.ts'
+import { describe, document, listOf } from './answers.ts'
+import { existing, insertNew, referenced, requireActive, requireAtRest, requireRoom } from './lookup.ts'
+import type { Operation } from './operation.ts'
+
+/** Records what is to be trained and how; ACTIVE at once, as seen in AWS's own runs. Spec C.3, C.5. */
+export const createSolution: Operation<'CreateSolution'> = (ctx, caller, input) =>
+  ctx.db.kysely.transaction().execute(async (tx) => {
+    if (input.performAutoML)
+      throw invalidInput(
+        'performAutoML is not supported: name a recipeArn and leave performAutoML out, as AWS advises.',
+      )
+    if (input.recipeArn === undefined)
+      throw invalidInput('The recipeArn is missing: name one, such as aws-item-affinity.')
+    const recipe = builtRecipe(input.recipeArn)
+    checkSolutionConfig(recipe, input)
+    const group = await referenced(tx, caller, 'datasetGroup', input.datasetGroupArn)
+    requireActive(group)
+    await requireRoom(ctx, tx, caller, 'solution', 'solutionsPerGroup', group.arn)
+
+    const { tags = [], ...doc } = input
+    const solutionArn = makeArn(caller, 'solution', input.name)
+    await insertNew(ctx, tx, caller, {
+      kind: 'solution',
+      arn: solutionArn,
+      parent: group.arn,
+      status: 'ACTIVE',
+      doc: {
+        ...doc,
+        performHPO: input.performHPO ?? false,
+        performAutoML: false,
+        performAutoTraining: input.performAutoTraining ?? true,
+        performIncrementalUpdate: input.performIncrementalUpdate ?? false,
+      },
+      internal: {},
+      tags,
+    })
+    return { solutionArn }
+  })
+
+export const describeSolution = describe<'DescribeSolution'>('solution', async (ctx, caller, solution) => {
+  const [latest] = await ctx.db.kysely
+    .transaction()
+    .execute((tx) => list(tx, caller, 'solutionVersion', { parent: solution.arn, limit: 1 }))
+  return latest ? { latestSolutionVersion: document(latest) } : {}
+})
+
+export const listSolutions = listOf('ListSolutions', 'solution', (input) => input.datasetGroupArn)
+
+/** Changes how a solution trains from now on; its versions stay as they are. Spec C.9. */
+export const updateSolution: Operation<'UpdateSolution'> = (ctx, caller, input) =>
+  ctx.db.kysely.transaction().execute(async (tx) => {
+    const solution = await existing(tx, caller, 'solution', input.solutionArn)
+    requireActive(solution)
+    const { solutionArn, ...changes } = input
+    if (Object.keys(changes).length === 0)
+      throw invalidInput(
+        'Nothing to update: give performAutoTraining, performIncrementalUpdate or solutionUpdateConfig.',
+      )
+    const { solutionUpdateConfig, ...flags } = changes
+    const doc = {
+      ...solution.doc,
+      ...flags,
+      ...(solutionUpdateConfig && {
+        solutionConfig: { ...solution.doc.solutionConfig, ...solutionUpdateConfig },
+      }),
+    }
+    checkSolutionConfig(builtRecipe(doc.recipeArn!), doc)
+    const now = ctx.clock()
+    const latestSolutionUpdate = {
+      ...changes,
+      status: 'ACTIVE',
+      creationDateTime: now,
+      lastUpdatedDateTime: now,
+    }
+    await patch<'solution'>(tx, solution, { doc: { ...doc, latestSolutionUpdate } }, now)
+    return { solutionArn }
+  })
+
+/** Deletes a solution and its versions; refused while one of them is being trained or used. Spec C.6. */
+export const deleteSolution: Operation<'DeleteSolution'> = (ctx, caller, { solutionArn }) =>
+  ctx.db.kysely.transaction().execute(async (tx) => {
+    const solution = await existing(tx, caller, 'solution', solutionArn)
+    requireAtRest(solution)
+    const versions = await list(tx, caller, 'solutionVersion', { parent: solutionArn })
+    for (const version of versions) {
+      requireAtRest(version)
+      for (const job of await list(tx, caller, 'batchSegmentJob', { parent: version.arn }))
+        if (unfinished.includes(job.status))
+          throw resourceInUse(
+            `The solution ${solutionArn} is in use by the batch segment job ${job.arn}, which is ${job.status}. Wait until its work has ended.`,
+          )
+    }
+    await remove(tx, [...versions.map((version) => version.arn), solutionArn])
+    await ctx.queue.enqueue(tx, 'sweep', solutionArn)
+    return {}
+  })

@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto'
+import type { AttributeColumn, EventRule, TrainingPlan } from '../engine/engine.ts'
+import { invalidInput, JobFailure } from '../errors.ts'
+
+/** What one line of a batch segment job's input asks with. */
+export type QueryMember = 'itemId' | 'itemAttributes'
+
+/** AWS's one hyperparameter of the segmentation recipes. Spec G.3. */
+export const hiddenDimension = { name: 'hidden_dimension', default: 149, min: 32, max: 256 }
+
+/** Refuses hyperparameters that the recipe does not have or that are out of AWS's range. */
+export function checkHyperParameters(recipe: string, parameters: Record<string, string>): void {
+  const { name, min, max } = hiddenDimension
+  for (const [key, value] of Object.entries(parameters)) {
+    if (key !== name)
+      throw invalidInput(`${recipe} has no hyperparameter ${key}; it has ${name} (${min} to ${max}).`)
+    if (!/^\d+$/.test(value) || Number(value) < min || Number(value) > max)
+      throw invalidInput(
+        `The hyperparameter ${name} is '${value}'; it must be a whole number from ${min} to ${max}.`,
+      )
+  }
+}
+
+type Field = { name: string; type: string; categorical: boolean; textual: boolean }
+
+/** What a solution says of its training, by AWS's names. */
+export type SegmentationConfig = {
+  eventType?: string
+  solutionConfig?: {
+    algorithmHyperParameters?: Record<string, string>
+    eventValueThreshold?: string
+    eventsConfig?: {
+      eventParametersList?: { eventType?: string; eventValueThreshold?: number; weight?: number }[]
+    }
+    trainingDataConfig?: {
+      excludedDatasetColumns?: Record<string, string[]>
+      includedDatasetColumns?: Record<string, string[]>
+    }
+  }
+}
+
+/**
+ * The plan of a training from a solution's configuration and the fields of its datasets; `version` seeds it.
+ * Throws JobFailure where the datasets lack what the plan needs. Spec E.8, G.3.
+ */
+export function trainingPlan(
+  query: QueryMember,
+  config: SegmentationConfig,
+  fields: { interactions?: readonly Field[]; items?: readonly Field[] },
+  version: string,
+): TrainingPlan {
+  if (!fields.interactions)
+    throw new JobFailure('The dataset group has no Interactions dataset, which the recipe needs.')
+  const events = eventRules(config)
+  const columns = new Set(fields.interactions.map((field) => field.name))
+  const needed = [
+    ...(events.some((rule) => rule.eventType !== undefined) ? ['EVENT_TYPE'] : []),
+    ...(events.some((rule) => rule.valueAtLeast !== undefined) ? ['EVENT_VALUE'] : []),
+  ]
+  for (const column of needed)
+    if (!columns.has(column))
+      throw new JobFailure(
+        `The solution selects events by ${column}, but the Interactions dataset has no such column.`,
+      )
+  const { algorithmHyperParameters = {} } = config.solutionConfig ?? {}
+  return {
+    model: query === 'itemId' ? 'itemAffinity' : 'itemAttributeAffinity',
+    factorCount: Number(algorithmHyperParameters[hiddenDimension.name] ?? hiddenDimension.default),
+    seed: createHash('sha256').update(version).digest().readUInt32LE(0),
+    events,
+    attributes: query === 'itemId' ? [] : attributeColumns(config, fields.items),
+  }
+}
+
+function eventRules({ eventType, solutionConfig = {} }: SegmentationConfig): EventRule[] {
+  const list = solutionConfig.eventsConfig?.eventParametersList
+  if (list?.length)
+    return list.map((event) => ({
+      ...(event.eventType !== undefined && { eventType: event.eventType }),
+      ...(event.eventValueThreshold !== undefined && { valueAtLeast: event.eventValueThreshold }),
+      weight: event.weight ?? 1,
+    }))
+  const threshold = solutionConfig.eventValueThreshold
+  if (eventType === undefined && threshold === undefined) return []
+  return [
+    {
+      ...(eventType !== undefined && { eventType }),
+      ...(threshold !== undefined && { valueAtLeast: Number(threshold) }),
+      weight: 1,
+    },
+  ]
+}
+
+/** Categories and numbers, neither reserved nor excluded by the solution. Booleans, plain and long texts never train. */
+function attributeColumns(
+  { solutionConfig = {} }: SegmentationConfig,
+  items: readonly Field[] | undefined,
+): AttributeColumn[] {
+  const columnsOf = (map: Record<string, string[]> | undefined) =>
+    Object.entries(map ?? {}).find(([type]) => type.toUpperCase() === 'ITEMS')?.[1]
+  const { excludedDatasetColumns, includedDatasetColumns } = solutionConfig.trainingDataConfig ?? {}
+  const excluded = columnsOf(excludedDatasetColumns) ?? []
+  const included = columnsOf(includedDatasetColumns)
+  const columns = (items ?? [])
+    .filter((field) => field.name !== 'ITEM_ID' && field.name !== 'CREATION_TIMESTAMP')
+    .filter((field) => !excluded.includes(field.name) && (included?.includes(field.name) ?? true))
+    .filter((field) => !field.textual && (field.categorical || /int|long|float|double/.test(field.type)))
+  if (columns.length === 0)
+    throw new JobFailure(
+      'aws-item-attribute-affinity needs an Items dataset with at least one categorical or numerical column that is not reserved.',
+    )
+  return columns.map(({ name, categorical }) => ({ name, kind: categorical ? 'category' : 'number' }))
+}

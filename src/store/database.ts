@@ -1,0 +1,96 @@
+import { cp, mkdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PGlite } from '@electric-sql/pglite'
+import { Mutex } from 'async-mutex'
+import {
+  type ColumnType,
+  type DatabaseConnection,
+  type Generated,
+  type JSONColumnType,
+  Kysely,
+  PGliteDialect,
+  PGliteDriver,
+  type Transaction,
+} from 'kysely'
+import type { Kind } from '../arn.ts'
+import type { Status } from '../status.ts'
+
+/** One row per ARN-addressed thing. `doc` is what Describe returns, less ARN, status and dates. */
+export type ResourceTable = {
+  /** Order of creation; lists page by it. */
+  seq: Generated<number>
+  account: string
+  region: string
+  kind: Kind
+  arn: string
+  /** The ARN of the resource this one belongs to and is listed under. */
+  parent: string | null
+  status: Status
+  failureReason: string | null
+  doc: JSONColumnType<object>
+  /** What Describe never shows: files, snapshots, metrics. */
+  internal: JSONColumnType<object>
+  /** How often a worker has begun this resource's job. */
+  attempt: Generated<number>
+  progress: JSONColumnType<object> | null
+  createdAt: ColumnType<Date, Date, never>
+  updatedAt: Date
+}
+
+export type TagTable = { arn: string; key: string; value: string }
+
+export type Tables = { resource: ResourceTable; tag: TagTable }
+export type Tx = Transaction<Tables>
+
+/** The metadata: Kysely to ask it, and the engine below for the job queue. */
+export type Database = { kysely: Kysely<Tables>; pglite: PGlite; close(): Promise<void> }
+
+/**
+ * Opens the embedded Postgres in `folder`, made from the initialised template on first use.
+ * The caller holds the data directory's lock: PGlite itself has none.
+ */
+export async function openDatabase(folder: string, template: string): Promise<Database> {
+  if (!(await exists(folder)) && (await exists(template))) {
+    const partial = `${folder}.partial`
+    await rm(partial, { recursive: true, force: true })
+    await cp(template, partial, { recursive: true })
+    await rename(partial, folder)
+  }
+  await mkdir(folder, { recursive: true })
+  const pglite = await PGlite.create({ dataDir: join(folder), relaxedDurability: false })
+  const kysely = new Kysely<Tables>({ dialect: new ExclusivePGliteDialect({ pglite }) })
+  return { kysely, pglite, close: () => pglite.close() }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+/**
+ * PGlite has one connection and Kysely's driver hands it to everybody at once, so that a query from outside would land
+ * in whatever transaction is open. Here a connection is held by one user at a time, as in a pool of size one.
+ */
+class ExclusivePGliteDialect extends PGliteDialect {
+  readonly #pglite: PGlite
+  constructor(config: { pglite: PGlite }) {
+    super(config)
+    this.#pglite = config.pglite
+  }
+  override createDriver() {
+    return new ExclusivePGliteDriver({ pglite: this.#pglite })
+  }
+}
+
+class ExclusivePGliteDriver extends PGliteDriver {
+  readonly #mutex = new Mutex()
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    await this.#mutex.acquire()
+    return super.acquireConnection()
+  }
+  override async releaseConnection(): Promise<void> {
+    this.#mutex.release()
+  }
+}

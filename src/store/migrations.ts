@@ -1,0 +1,51 @@
+import { type Kysely, sql } from 'kysely'
+import { type Migration, Migrator } from 'kysely/migration'
+import type { Tables } from './database.ts'
+
+/** Brings the tables up to date. Migrations are numbered, forward-only and never edited. */
+export async function migrate(kysely: Kysely<Tables>): Promise<void> {
+  const migrator = new Migrator({
+    db: kysely,
+    provider: { getMigrations: async () => migrations },
+  })
+  const { error } = await migrator.migrateToLatest()
+  if (error) throw error
+}
+
+// `json`, not `jsonb`: what a caller sent comes back with its members in the same order.
+const migrations: Record<string, Migration> = {
+  '0001_resource_and_tag': {
+    async up(db) {
+      await sql`
+        create table resource (
+          seq bigint generated always as identity primary key,
+          account text not null,
+          region text not null,
+          kind text not null,
+          arn text not null unique,
+          parent text,
+          status text not null,
+          "failureReason" text,
+          doc json not null,
+          internal json not null,
+          attempt integer not null default 0,
+          progress json,
+          "createdAt" timestamptz(3) not null,
+          "updatedAt" timestamptz(3) not null
+        )`.execute(db)
+      await sql`create index resource_by_parent on resource (account, region, kind, parent, seq)`.execute(
+        db,
+      )
+      await sql`create index resource_by_status on resource (status) where status in ('CREATE PENDING', 'CREATE IN_PROGRESS', 'CREATE STOPPING')`.execute(
+        db,
+      )
+      await sql`
+        create table tag (
+          arn text not null references resource (arn) on delete cascade,
+          key text not null,
+          value text not null,
+          primary key (arn, key)
+        )`.execute(db)
+    },
+  },
+}

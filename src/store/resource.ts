@@ -1,0 +1,267 @@
+import type {
+  CreateBatchSegmentJobRequest,
+  CreateDatasetGroupRequest,
+  CreateDatasetImportJobRequest,
+  CreateDatasetRequest,
+  CreateFilterRequest,
+  CreateSchemaRequest,
+  CreateSolutionRequest,
+  DatasetUpdateSummary,
+  SolutionUpdateSummary,
+  SolutionVersion,
+} from '@aws-sdk/client-personalize'
+import type { NoUndefined } from '@smithy/types'
+import { type Selectable, sql } from 'kysely'
+import type { Caller } from '../context.ts'
+import type { Status } from '../status.ts'
+import type { ResourceTable, Tx } from './database.ts'
+
+/** What each kind of resource remembers of its request: the document that Describe answers from. */
+type Documents = {
+  schema: NoUndefined<CreateSchemaRequest>
+  datasetGroup: Untagged<CreateDatasetGroupRequest>
+  dataset: Untagged<CreateDatasetRequest> & { latestDatasetUpdate?: DatasetUpdateSummary }
+  datasetImportJob: Untagged<CreateDatasetImportJobRequest>
+  solution: Untagged<CreateSolutionRequest> & { latestSolutionUpdate?: SolutionUpdateSummary }
+  solutionVersion: NoUndefined<SolutionVersion> & {
+    solutionArn: string
+    recipeArn: string
+    datasetGroupArn: string
+  }
+  filter: Untagged<CreateFilterRequest>
+  batchSegmentJob: Untagged<CreateBatchSegmentJobRequest> & { numResults: number }
+}
+type Untagged<Request> = Omit<NoUndefined<Request>, 'tags'>
+
+/** What Describe never shows. */
+type Internals = {
+  schema: object
+  datasetGroup: object
+  dataset: { files?: DatasetFile[] }
+  datasetImportJob: object
+  solution: object
+  solutionVersion: {
+    snapshot: SnapshotFiles
+    /** Folder of the trained model, relative to the data directory. */
+    model?: string
+    metrics?: Record<string, number>
+  }
+  filter: { fields: string[] }
+  batchSegmentJob: { snapshot: SnapshotFiles }
+}
+
+/** One import's Parquet file: its path relative to the data directory, and its import's place in time. */
+export type DatasetFile = {
+  path: string
+  mode: 'FULL' | 'INCREMENTAL'
+  rowCount: number
+  seq: number
+}
+
+/** The files that one training or segment job reads, fixed when it was created, so that a rerun reads the same. */
+export type SnapshotFiles = {
+  interactions: DatasetFile[]
+  items: DatasetFile[]
+  users: DatasetFile[]
+  /** The schemas' texts, for the datasets that are there. */
+  schemas: { interactions?: string; items?: string; users?: string }
+}
+
+/** The kinds that live in the resource table. */
+export type StoredKind = keyof Documents
+
+export type Resource<K extends StoredKind = StoredKind> = Omit<
+  Selectable<ResourceTable>,
+  'kind' | 'doc' | 'internal'
+> & { kind: K; doc: Documents[K]; internal: Internals[K] }
+
+type NewResource<K extends StoredKind> = {
+  kind: K
+  arn: string
+  parent?: string
+  status: Status
+  doc: Documents[K]
+  internal: Internals[K]
+  tags?: { tagKey: string; tagValue: string }[]
+}
+
+/** Inserts the resource, and its tags; false where the ARN is taken. */
+export async function insert<K extends StoredKind>(
+  tx: Tx,
+  caller: Caller,
+  resource: NewResource<K>,
+  now: Date,
+): Promise<boolean> {
+  const { tags = [], doc, internal, parent = null, ...rest } = resource
+  const inserted = await tx
+    .insertInto('resource')
+    .values({
+      ...rest,
+      parent,
+      account: caller.account,
+      region: caller.region,
+      doc: JSON.stringify(doc),
+      internal: JSON.stringify(internal),
+      createdAt: now,
+      updatedAt: now,
+    })
+    .onConflict((conflict) => conflict.column('arn').doNothing())
+    .returning('seq')
+    .executeTakeFirst()
+  if (inserted && tags.length > 0) await putTags(tx, resource.arn, tags)
+  return inserted !== undefined
+}
+
+/** The resource with this ARN, or undefined: also where the ARN is of another kind, account or region. */
+export async function get<K extends StoredKind>(
+  tx: Tx,
+  caller: Pick<Caller, 'account' | 'region'>,
+  kind: K,
+  arn: string,
+): Promise<Resource<K> | undefined> {
+  return (await tx
+    .selectFrom('resource')
+    .selectAll()
+    .where('arn', '=', arn)
+    .where('kind', '=', kind)
+    .where('account', '=', caller.account)
+    .where('region', '=', caller.region)
+    .executeTakeFirst()) as Resource<K> | undefined
+}
+
+/** The resource with this ARN, whatever its kind. */
+export async function getByArn(
+  tx: Tx,
+  caller: Pick<Caller, 'account' | 'region'>,
+  arn: string,
+): Promise<Resource | undefined> {
+  return (await tx
+    .selectFrom('resource')
+    .selectAll()
+    .where('arn', '=', arn)
+    .where('account', '=', caller.account)
+    .where('region', '=', caller.region)
+    .executeTakeFirst()) as Resource | undefined
+}
+
+/** Newest first, below `before`, children of `parent` or all of the caller's. */
+export async function list<K extends StoredKind>(
+  tx: Tx,
+  caller: Pick<Caller, 'account' | 'region'>,
+  kind: K,
+  where: { parent?: string | undefined; before?: number | undefined; limit?: number | undefined } = {},
+): Promise<Resource<K>[]> {
+  let query = tx
+    .selectFrom('resource')
+    .selectAll()
+    .where('account', '=', caller.account)
+    .where('region', '=', caller.region)
+    .where('kind', '=', kind)
+    .orderBy('seq', 'desc')
+  if (where.parent !== undefined) query = query.where('parent', '=', where.parent)
+  if (where.before !== undefined) query = query.where('seq', '<', where.before)
+  if (where.limit !== undefined) query = query.limit(where.limit)
+  return (await query.execute()) as Resource<K>[]
+}
+
+/** The caller's resources of a kind whose document names `value` in this member, newest first. */
+export async function listByMember<K extends StoredKind>(
+  tx: Tx,
+  caller: Pick<Caller, 'account' | 'region'>,
+  kind: K,
+  member: string & keyof Documents[K],
+  value: string,
+): Promise<Resource<K>[]> {
+  return (await tx
+    .selectFrom('resource')
+    .selectAll()
+    .where('account', '=', caller.account)
+    .where('region', '=', caller.region)
+    .where('kind', '=', kind)
+    .where(sql`doc ->> ${member}`, '=', value)
+    .orderBy('seq', 'desc')
+    .execute()) as Resource<K>[]
+}
+
+/** How many of the caller's resources of a kind there are, of one parent or in some states. */
+export async function count(
+  tx: Tx,
+  caller: Pick<Caller, 'account' | 'region'>,
+  kind: StoredKind,
+  where: { parent?: string; statuses?: readonly Status[] } = {},
+): Promise<number> {
+  let query = tx
+    .selectFrom('resource')
+    .select((column) => column.fn.countAll<number>().as('count'))
+    .where('account', '=', caller.account)
+    .where('region', '=', caller.region)
+    .where('kind', '=', kind)
+  if (where.parent !== undefined) query = query.where('parent', '=', where.parent)
+  if (where.statuses) query = query.where('status', 'in', where.statuses)
+  return Number((await query.executeTakeFirstOrThrow()).count)
+}
+
+type Change<K extends StoredKind> = {
+  status?: Status
+  failureReason?: string
+  doc?: Documents[K]
+  internal?: Internals[K]
+}
+
+/** Changes a resource; true if it is (still) there in one of the states `from`, any when left out. */
+export async function patch<K extends StoredKind>(
+  tx: Tx,
+  resource: Pick<Resource<K>, 'arn' | 'seq'>,
+  change: Change<K>,
+  now: Date,
+  from?: readonly Status[],
+): Promise<boolean> {
+  const { doc, internal, ...columns } = change
+  let query = tx
+    .updateTable('resource')
+    .set({
+      ...columns,
+      ...(doc && { doc: JSON.stringify(doc) }),
+      ...(internal && { internal: JSON.stringify(internal) }),
+      updatedAt: now,
+    })
+    .where('arn', '=', resource.arn)
+    .where('seq', '=', resource.seq)
+  if (from) query = query.where('status', 'in', from)
+  return (await query.executeTakeFirst()).numUpdatedRows === 1n
+}
+
+export async function remove(tx: Tx, arns: readonly string[]): Promise<void> {
+  if (arns.length > 0) await tx.deleteFrom('resource').where('arn', 'in', arns).execute()
+}
+
+/** Adds tags or gives existing keys a new value. */
+export async function putTags(
+  tx: Tx,
+  arn: string,
+  tags: readonly { tagKey: string; tagValue: string }[],
+): Promise<void> {
+  const byKey = new Map(tags.map(({ tagKey, tagValue }) => [tagKey, tagValue]))
+  if (byKey.size === 0) return
+  await tx
+    .insertInto('tag')
+    .values([...byKey].map(([key, value]) => ({ arn, key, value })))
+    .onConflict((conflict) =>
+      conflict.columns(['arn', 'key']).doUpdateSet((row) => ({ value: row.ref('excluded.value') })),
+    )
+    .execute()
+}
+
+export async function listTags(tx: Tx, arn: string): Promise<{ tagKey: string; tagValue: string }[]> {
+  return tx
+    .selectFrom('tag')
+    .select(['key as tagKey', 'value as tagValue'])
+    .where('arn', '=', arn)
+    .orderBy('key')
+    .execute()
+}
+
+export async function removeTags(tx: Tx, arn: string, keys: readonly string[]): Promise<void> {
+  if (keys.length === 0) return
+  await tx.deleteFrom('tag').where('arn', '=', arn).where('key', 'in', keys).execute()
+}

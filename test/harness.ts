@@ -1,0 +1,72 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Personalize } from '@aws-sdk/client-personalize'
+import { readConfig } from '../src/config.ts'
+import { open } from '../src/context.ts'
+import { startWork } from '../src/jobs/runner.ts'
+import { listen } from '../src/wire/listen.ts'
+
+/** A role ARN of the right form; nothing here assumes it. */
+export const roleArn = 'arn:aws:iam::123456789012:role/PersonalizeRole'
+
+/** A real server in this process, over a temporary data directory, and the AWS SDK pointed at it. */
+export async function server(t: TestContext, env: Record<string, string> = {}) {
+  const dataDir = await mkdtemp(join(tmpdir(), 'openpersonalize-test-'))
+  const config = readConfig(['--port', '0', '--data-dir', dataDir, '--log-level', 'error'], env)
+  const ctx = await open(config)
+  const listening = await listen(ctx)
+  await startWork(ctx)
+  const personalize = client(listening.url)
+  t.after(async () => {
+    personalize.destroy()
+    await listening.close()
+    await ctx.close()
+    await rm(dataDir, { recursive: true, force: true })
+  })
+  const path = (url: string) => join(dataDir, 's3', url.slice('s3://'.length))
+  return {
+    ctx,
+    url: listening.url,
+    dataDir,
+    personalize,
+    /** Puts an object into the embedded store. */
+    async put(url: string, text: string | Uint8Array) {
+      await mkdir(dirname(path(url)), { recursive: true })
+      await writeFile(path(url), text)
+    },
+    /** The text of an object. */
+    read: (url: string) => readFile(path(url), 'utf8'),
+    exists: (url: string) =>
+      readFile(path(url)).then(
+        () => true,
+        () => false,
+      ),
+  }
+}
+export type Server = Awaited<ReturnType<typeof server>>
+
+/** The AWS SDK for one endpoint, without retries: a refusal is seen at once. */
+export const client = (endpoint: string, region = 'us-east-1') =>
+  new Personalize({
+    endpoint,
+    region,
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    maxAttempts: 1,
+  })
+
+/** Polls a Describe until the work has ended, and returns the resource. */
+export async function ended<Resource extends { status?: string; failureReason?: string }>(
+  describe: () => Promise<Resource | undefined>,
+  timeoutMs = 120_000,
+): Promise<Resource> {
+  const deadline = Date.now() + timeoutMs
+  while (Date.now() < deadline) {
+    const resource = await describe()
+    if (resource && !/PENDING|IN_PROGRESS|STOPPING/.test(resource.status ?? '')) return resource
+    await sleep(50)
+  }
+  throw new Error(`the work did not end within ${timeoutMs} ms`)
+}
