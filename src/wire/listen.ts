@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { getHeapStatistics } from 'node:v8'
 import underPressure from '@fastify/under-pressure'
-import { type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import { type FastifyReply, type FastifyRequest, fastify, LogController } from 'fastify'
 import type { Context } from '../context.ts'
 import { ServiceError } from '../errors.ts'
 import { wireLimits } from '../limits.ts'
@@ -20,15 +20,15 @@ export type Listening = { url: string; port: number; close: () => Promise<void> 
 export async function listen(ctx: Context, options: ListenOptions = {}): Promise<Listening> {
   const app = fastify({
     loggerInstance: ctx.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     requestIdHeader: false,
     bodyLimit: wireLimits.requestBytesMax,
     keepAliveTimeout: wireLimits.keepAliveMs,
     requestTimeout: wireLimits.requestMs,
     http: { headersTimeout: wireLimits.headersMs, maxHeaderSize: wireLimits.headerBytesMax },
-    // Nothing is routed by Fastify: the contract knows the paths, and errors must look like AWS's.
-    frameworkErrors: (error, request, reply) => fail(request, reply, error),
+    // Nothing is routed by Fastify: the contract knows the paths. What its router cannot read is no path of ours.
+    frameworkErrors: (_error, request, reply) => answer(request, reply),
   })
   const fail = (request: FastifyRequest, reply: FastifyReply, error: unknown) =>
     send(reply, failure(ctx, requestOf(request), asServiceError(error)))
@@ -80,7 +80,7 @@ const requestOf = ({ id, method, raw, headers, body }: FastifyRequest): Request 
 const send = (reply: FastifyReply, { status, headers, body }: Answer) =>
   reply.code(status).headers(headers).send(Buffer.from(body))
 
-/** What Fastify refuses by itself (too large, a content length that lies, a bad URL) is the caller's fault too. */
+/** What Fastify refuses by itself (too large, a content length that lies) is the caller's fault too. */
 function asServiceError(error: unknown): unknown {
   if (error instanceof ServiceError || !(error instanceof Error) || !('statusCode' in error))
     return error
