@@ -36,5 +36,10 @@ function settingsTable(): string {
     ([name, { aws, open, means }]) =>
       `| | \`${quotaVariable(name)}\` | \`${open}\` (aws: \`${aws}\`) | ${means} |`,
   )
-  return ['| Flag | Variable | Default | Meaning |', '|---|---|---|---|', ...rows, ...quotaRows].join('\n')
+  return [
+    '| Flag | Variable | Default | Meaning |',
+    '|---|---|---|---|',
+    ...rows,
+    ...quotaRows,
+  ].join('\n')
 }

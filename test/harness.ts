@@ -58,10 +58,9 @@ export const client = (endpoint: string, region = 'us-east-1') =>
   })
 
 /** Polls a Describe until the work has ended, and returns the resource. */
-export async function ended<Resource extends { status?: string; failureReason?: string }>(
-  describe: () => Promise<Resource | undefined>,
-  timeoutMs = 120_000,
-): Promise<Resource> {
+export async function ended<
+  Resource extends { status?: string | undefined; failureReason?: string | undefined },
+>(describe: () => Promise<Resource | undefined>, timeoutMs = 120_000): Promise<Resource> {
   const deadline = Date.now() + timeoutMs
   while (Date.now() < deadline) {
     const resource = await describe()

@@ -107,12 +107,14 @@ async function answerObject(
   run: JobRun,
   { recipe, model, input, output }: Part,
 ): Promise<void> {
-  const quota: Quota = recipe.query === 'itemId' ? 'itemAffinityLines' : 'itemAttributeAffinityLines'
+  const quota: Quota =
+    recipe.query === 'itemId' ? 'itemAffinityLines' : 'itemAttributeAffinityLines'
   const most = ctx.config.quotas[quota]
   const lines = atMost(ctx.files.lines(input.url), most, input.url)
   const writer: ObjectWriter = await ctx.files.create(output)
   try {
-    for await (const chunk of answers(ctx, job, recipe, model, lines, run)) await writer.write(chunk)
+    for await (const chunk of answers(ctx, job, recipe, model, lines, run))
+      await writer.write(chunk)
     run.step('output complete')
     await writer.finish()
   } catch (error) {

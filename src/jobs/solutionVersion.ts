@@ -26,7 +26,12 @@ export const solutionVersion: Job<'solutionVersion'> = async (ctx, version, run)
   const model = join('models', String(version.seq))
   const folder = join(ctx.config.dataDir, model)
   await rm(folder, { recursive: true, force: true })
-  const { metrics } = await ctx.engine.train(plan, trainingSnapshot(ctx, internal.snapshot), folder, run)
+  const { metrics } = await ctx.engine.train(
+    plan,
+    trainingSnapshot(ctx, internal.snapshot),
+    folder,
+    run,
+  )
   run.step('trained')
   const hours = (ctx.clock().getTime() - began) / 3_600_000
   return {

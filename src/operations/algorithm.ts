@@ -20,9 +20,7 @@ export const describeAlgorithm: Operation<'DescribeAlgorithm'> = async (
       ...(recipe.type === 'USER_SEGMENTATION' && {
         defaultHyperParameters: { [name]: String(hiddenDimension.default) },
         defaultHyperParameterRanges: {
-          integerHyperParameterRanges: [
-            { name, minValue: min, maxValue: max, isTunable: false },
-          ],
+          integerHyperParameterRanges: [{ name, minValue: min, maxValue: max, isTunable: false }],
           continuousHyperParameterRanges: [],
           categoricalHyperParameterRanges: [],
         },

@@ -84,7 +84,8 @@ export function tokenPosition(token: string, name: string, parent: string | unde
   } catch (cause) {
     throw Object.assign(badToken(name), { cause })
   }
-  if (!Array.isArray(parts) || parts[0] !== name || parts[1] !== (parent ?? null)) throw badToken(name)
+  if (!Array.isArray(parts) || parts[0] !== name || parts[1] !== (parent ?? null))
+    throw badToken(name)
   return parts[2]
 }
 

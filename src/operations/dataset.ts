@@ -1,12 +1,24 @@
 import { arnPath, makeArn } from '../arn.ts'
-import { type DatasetSchema, datasetTypeOf, parseSchema, requireCompatible } from '../data/schema.ts'
+import type { Caller } from '../context.ts'
+import {
+  type DatasetSchema,
+  datasetTypeOf,
+  parseSchema,
+  requireCompatible,
+} from '../data/schema.ts'
 import { invalidInput, resourceInUse } from '../errors.ts'
 import { unfinished } from '../status.ts'
 import type { Tx } from '../store/database.ts'
 import { list, patch, type Resource, remove } from '../store/resource.ts'
-import type { Caller } from '../context.ts'
 import { describe, listOf } from './answers.ts'
-import { existing, insertNew, referenced, requireActive, requireNoChildren, words } from './lookup.ts'
+import {
+  existing,
+  insertNew,
+  referenced,
+  requireActive,
+  requireNoChildren,
+  words,
+} from './lookup.ts'
 import type { Operation } from './operation.ts'
 
 /** Records a dataset. Its ARN ends in group and type, so a group has one of each type. Spec C.1, E.1. */
@@ -117,9 +129,7 @@ async function unfinishedWork(
     solutions.map((solution) => list(tx, caller, 'solutionVersion', { parent: solution.arn })),
   )
   const jobs = await Promise.all(
-    versions
-      .flat()
-      .map((version) => list(tx, caller, 'batchSegmentJob', { parent: version.arn })),
+    versions.flat().map((version) => list(tx, caller, 'batchSegmentJob', { parent: version.arn })),
   )
   return [...imports, ...versions.flat(), ...jobs.flat()].filter((job) =>
     unfinished.includes(job.status),

@@ -4,16 +4,7 @@ import type { Caller, Context } from '../context.ts'
 
 /** The name of an operation that the awsJson service has, as AWS spells it. */
 export type OperationName = Capitalize<Extract<keyof Personalize, `${Verb}${string}`>>
-type Verb =
-  | 'create'
-  | 'describe'
-  | 'list'
-  | 'delete'
-  | 'update'
-  | 'get'
-  | 'stop'
-  | 'tag'
-  | 'untag'
+type Verb = 'create' | 'describe' | 'list' | 'delete' | 'update' | 'get' | 'stop' | 'tag' | 'untag'
 type Signature<Name extends OperationName> = Personalize[Uncapitalize<Name>] extends {
   (args: infer In, options?: infer _Options): Promise<infer Out>
   (args: infer _In1, cb: infer _Cb1): void

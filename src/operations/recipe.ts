@@ -35,7 +35,8 @@ export const describeRecipe: Operation<'DescribeRecipe'> = async (_ctx, _caller,
 /** Alphabetical by name; with a domain only that domain's use cases. Spec G.1 [O]. */
 export const listRecipes: Operation<'ListRecipes'> = async (_ctx, _caller, input) => {
   const { domain, nextToken, maxResults = limits.pageSize } = input
-  const after = nextToken === undefined ? '' : String(tokenPosition(nextToken, 'ListRecipes', domain))
+  const after =
+    nextToken === undefined ? '' : String(tokenPosition(nextToken, 'ListRecipes', domain))
   const rest = catalog
     .filter((recipe) => domain === undefined || recipe.domain === domain)
     .filter((recipe) => recipe.name > after)

@@ -4,7 +4,14 @@ import { builtRecipe, checkSolutionConfig } from '../recipes/index.ts'
 import { unfinished } from '../status.ts'
 import { list, patch, remove } from '../store/resource.ts'
 import { describe, document, listOf } from './answers.ts'
-import { existing, insertNew, referenced, requireActive, requireAtRest, requireRoom } from './lookup.ts'
+import {
+  existing,
+  insertNew,
+  referenced,
+  requireActive,
+  requireAtRest,
+  requireRoom,
+} from './lookup.ts'
 import type { Operation } from './operation.ts'
 
 /** Records what is to be trained and how; ACTIVE at once, as seen in AWS's own runs. Spec C.3, C.5. */
@@ -42,12 +49,13 @@ export const createSolution: Operation<'CreateSolution'> = (ctx, caller, input) 
     return { solutionArn }
   })
 
-export const describeSolution = describe<'DescribeSolution'>('solution', async (ctx, caller, solution) => {
-  const [latest] = await ctx.db.kysely
-    .transaction()
-    .execute((tx) => list(tx, caller, 'solutionVersion', { parent: solution.arn, limit: 1 }))
-  return latest ? { latestSolutionVersion: document(latest) } : {}
-})
+export const describeSolution =
+  describe<'DescribeSolution'>('solution', async (ctx, caller, solution) => {
+    const [latest] = await ctx.db.kysely
+      .transaction()
+      .execute((tx) => list(tx, caller, 'solutionVersion', { parent: solution.arn, limit: 1 }))
+    return latest ? { latestSolutionVersion: document(latest) } : {}
+  })
 
 export const listSolutions = listOf('ListSolutions', 'solution', (input) => input.datasetGroupArn)
 

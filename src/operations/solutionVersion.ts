@@ -22,7 +22,11 @@ export const createSolutionVersion: Operation<'CreateSolutionVersion'> = (ctx, c
     const id = input.name ?? randomBytes(4).toString('hex')
     const solutionVersionArn = `${solution.arn}/${id}`
     const { name, datasetGroupArn, recipeArn, eventType, solutionConfig = {} } = solution.doc
-    const { performHPO = false, performAutoML = false, performIncrementalUpdate = false } = solution.doc
+    const {
+      performHPO = false,
+      performAutoML = false,
+      performIncrementalUpdate = false,
+    } = solution.doc
     await insertNew(ctx, tx, caller, {
       kind: 'solutionVersion',
       arn: solutionVersionArn,
@@ -63,7 +67,10 @@ export const stopSolutionVersionCreation: Operation<'StopSolutionVersionCreation
 ) =>
   ctx.db.kysely.transaction().execute(async (tx) => {
     const version = await existing(tx, caller, 'solutionVersion', solutionVersionArn)
-    const next = { 'CREATE PENDING': 'CREATE STOPPED', 'CREATE IN_PROGRESS': 'CREATE STOPPING' } as const
+    const next = {
+      'CREATE PENDING': 'CREATE STOPPED',
+      'CREATE IN_PROGRESS': 'CREATE STOPPING',
+    } as const
     const status = next[version.status as keyof typeof next]
     if (!status)
       throw resourceInUse(

@@ -37,7 +37,8 @@ const custom: RecipeEntry[] = [
     type: 'USER_SEGMENTATION',
     algorithm: 'aws-item-attribute-affinity',
     featureTransformation: 'item-attribute-affinity',
-    description: 'Finds the users who will most likely interact with items that have given attributes.',
+    description:
+      'Finds the users who will most likely interact with items that have given attributes.',
     created: '2021-08-25',
   },
   {

@@ -76,7 +76,9 @@ function checkEvents({ eventType, solutionConfig = {} }: SolutionInput): void {
       'Give either eventType and eventValueThreshold or solutionConfig.eventsConfig, not both.',
     )
   if (events.some((event) => event.eventType === undefined))
-    throw invalidInput('Each of solutionConfig.eventsConfig.eventParametersList needs an eventType.')
+    throw invalidInput(
+      'Each of solutionConfig.eventsConfig.eventParametersList needs an eventType.',
+    )
   if (new Set(events.map((event) => event.eventType)).size < events.length)
     throw invalidInput('solutionConfig.eventsConfig.eventParametersList names an eventType twice.')
   if (events.every((event) => event.weight === 0))

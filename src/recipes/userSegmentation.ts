@@ -13,7 +13,9 @@ export function checkHyperParameters(recipe: string, parameters: Record<string, 
   const { name, min, max } = hiddenDimension
   for (const [key, value] of Object.entries(parameters)) {
     if (key !== name)
-      throw invalidInput(`${recipe} has no hyperparameter ${key}; it has ${name} (${min} to ${max}).`)
+      throw invalidInput(
+        `${recipe} has no hyperparameter ${key}; it has ${name} (${min} to ${max}).`,
+      )
     if (!/^\d+$/.test(value) || Number(value) < min || Number(value) > max)
       throw invalidInput(
         `The hyperparameter ${name} is '${value}'; it must be a whole number from ${min} to ${max}.`,
@@ -104,10 +106,15 @@ function attributeColumns(
   const columns = (items ?? [])
     .filter((field) => field.name !== 'ITEM_ID' && field.name !== 'CREATION_TIMESTAMP')
     .filter((field) => !excluded.includes(field.name) && (included?.includes(field.name) ?? true))
-    .filter((field) => !field.textual && (field.categorical || /int|long|float|double/.test(field.type)))
+    .filter(
+      (field) => !field.textual && (field.categorical || /int|long|float|double/.test(field.type)),
+    )
   if (columns.length === 0)
     throw new JobFailure(
       'aws-item-attribute-affinity needs an Items dataset with at least one categorical or numerical column that is not reserved.',
     )
-  return columns.map(({ name, categorical }) => ({ name, kind: categorical ? 'category' : 'number' }))
+  return columns.map(({ name, categorical }) => ({
+    name,
+    kind: categorical ? 'category' : 'number',
+  }))
 }

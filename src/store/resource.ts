@@ -149,7 +149,11 @@ export async function list<K extends StoredKind>(
   tx: Tx,
   caller: Pick<Caller, 'account' | 'region'>,
   kind: K,
-  where: { parent?: string | undefined; before?: number | undefined; limit?: number | undefined } = {},
+  where: {
+    parent?: string | undefined
+    before?: number | undefined
+    limit?: number | undefined
+  } = {},
 ): Promise<Resource<K>[]> {
   let query = tx
     .selectFrom('resource')
@@ -252,7 +256,10 @@ export async function putTags(
     .execute()
 }
 
-export async function listTags(tx: Tx, arn: string): Promise<{ tagKey: string; tagValue: string }[]> {
+export async function listTags(
+  tx: Tx,
+  arn: string,
+): Promise<{ tagKey: string; tagValue: string }[]> {
   return tx
     .selectFrom('tag')
     .select(['key as tagKey', 'value as tagValue'])
