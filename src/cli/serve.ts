@@ -15,8 +15,9 @@ export async function serve(argv: readonly string[]): Promise<void> {
     await server.close()
     await ctx.close()
   })
+  const keys = config.credentials ? '' : 'AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test '
   process.stdout.write(
     `OpenPersonalize answers at ${server.url}\n` +
-      `Try: AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test aws personalize list-recipes --region ${config.region} --endpoint-url ${server.url}\n`,
+      `Try: ${keys}aws personalize list-recipes --region ${config.region} --endpoint-url ${server.url}\n`,
   )
 }
