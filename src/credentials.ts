@@ -23,8 +23,8 @@ export async function loadCredentials(
 function testKey({ host, account }: Pick<Config, 'host' | 'account'>): Map<string, Credential> {
   if (!isLoopback(host))
     throw new ConfigError(
-      `The host is ${host}, so others can reach it, and without a credentials file everybody knows the key test/test. ` +
-        'Name a file with OPENPERSONALIZE_CREDENTIALS, or listen on 127.0.0.1.',
+      `The host is ${host}, so others can reach it, and without a credentials file everybody knows the key ` +
+        'test/test. Name a file with OPENPERSONALIZE_CREDENTIALS, or listen on 127.0.0.1.',
     )
   return new Map([['test', { secretAccessKey: 'test', account }]])
 }

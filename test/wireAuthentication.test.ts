@@ -2,7 +2,7 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { Personalize } from '@aws-sdk/client-personalize'
-import { send, type Wanted, wireServer, withOperation } from './wireServer.ts'
+import { type Body, send, type Wanted, wireServer, withOperation } from './wireServer.ts'
 
 const now = new Date('2026-11-23T10:30:00Z')
 const target = 'ListRecipes'
@@ -140,7 +140,7 @@ test('what is not proven is refused with the code and text of AWS', async (t) =>
   for (const edge of ['2026-11-23T10:15:00Z', '2026-11-23T10:45:00Z'])
     equal((await send(url, { target, ...at(edge) })).status, 200, edge)
 })
-type Tampered = { headers: Record<string, string>; body: BodyInit }
+type Tampered = { headers: Record<string, string>; body: Body }
 
 test('REST services answer 403 to what is not proven, and sign as personalize too', async (t) => {
   const { url } = await wireServer(t)

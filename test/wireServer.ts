@@ -52,11 +52,12 @@ export function withOperation(t: TestContext, name: string, run: AnyOperation) {
   })
 }
 
+export type Body = string | Uint8Array<ArrayBuffer>
 export type Wanted = {
   method?: string
   path?: string
   target?: string
-  body?: string | Uint8Array<ArrayBuffer>
+  body?: Body
   headers?: Record<string, string>
   accessKeyId?: string
   secretAccessKey?: string
@@ -111,9 +112,9 @@ export type Answered = {
 export async function send(
   url: string,
   wanted: Wanted,
-  tamper: (request: { headers: Record<string, string>; body: BodyInit }) => void = () => {},
+  tamper: (request: { headers: Record<string, string>; body: Body }) => void = () => {},
 ): Promise<Answered> {
-  const request = { headers: await signed(url, wanted), body: wanted.body ?? ('{}' as BodyInit) }
+  const request = { headers: await signed(url, wanted), body: wanted.body ?? '{}' }
   tamper(request)
   const { host: _host, ...headers } = request.headers
   const method = wanted.method ?? 'POST'
