@@ -11,12 +11,20 @@ export const quotas = {
   solutionsPerGroup: { aws: 10, open: 10_000, means: 'solutions of one dataset group' },
   filtersPerGroup: { aws: 30, open: 10_000, means: 'filters of one dataset group' },
   fieldsPerFilter: { aws: 10, open: 100, means: 'distinct dataset fields in one filter' },
-  fieldsPerGroup: { aws: 20, open: 1000, means: 'distinct dataset fields in all filters of a group' },
+  fieldsPerGroup: {
+    aws: 20,
+    open: 1000,
+    means: 'distinct dataset fields in all filters of a group',
+  },
   fullImportBytes: { aws: 100e9, open: 1e12, means: 'bytes of one FULL import' },
   incrementalImportBytes: { aws: 1e9, open: 1e12, means: 'bytes of one INCREMENTAL import' },
   segmentInputFiles: { aws: 1000, open: 100_000, means: 'input files of one batch segment job' },
   segmentInputBytes: { aws: 1e9, open: 100e9, means: 'input bytes of one batch segment job' },
-  itemAffinityLines: { aws: 500, open: 10_000_000, means: 'lines of one input file, item affinity' },
+  itemAffinityLines: {
+    aws: 500,
+    open: 10_000_000,
+    means: 'lines of one input file, item affinity',
+  },
   itemAttributeAffinityLines: {
     aws: 10,
     open: 1_000_000,
