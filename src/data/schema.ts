@@ -107,6 +107,8 @@ function parseRecord(text: string): Json {
     throw invalidInput(`The schema is not JSON: ${(error as Error).message}.`)
   }
   if (!isObject(record)) throw invalidInput('The schema must be a JSON object.')
+  if (isDeeper(record, depthMax))
+    throw invalidInput(`The schema nests deeper than ${depthMax} levels; a legal one has four.`)
   if (record.type !== 'record')
     throw invalidInput(`The schema's type is ${shown(record.type)}; it must be "record".`)
   if (record.namespace !== namespace)
@@ -120,6 +122,13 @@ function parseRecord(text: string): Json {
     throw invalidInput("The schema's fields must be a list with at least one field.")
   return record
 }
+
+/** What follows walks the document recursively: 20,000 characters of brackets would overflow the stack. */
+const depthMax = 32
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1)))
 
 function recordType(name: unknown): DatasetType {
   if (typeof name === 'string' && recordNames.some((known) => plain(known) === plain(name)))

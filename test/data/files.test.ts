@@ -27,7 +27,11 @@ async function store(t: TestContext) {
   return { files, put, root, scratch, folder }
 }
 
-const collect = (lines: AsyncIterable<string>) => Array.fromAsync(lines)
+async function collect(lines: AsyncIterable<string>): Promise<string[]> {
+  const all: string[] = []
+  for await (const line of lines) all.push(line)
+  return all
+}
 
 test('a prefix lists every object whose key starts with it, in key order', async (t) => {
   const { files, put } = await store(t)
