@@ -1,19 +1,23 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { TestContext } from 'node:test'
+import { buffer } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Personalize } from '@aws-sdk/client-personalize'
 import { readConfig } from '../src/config.ts'
 import { open } from '../src/context.ts'
 import { startWork } from '../src/jobs/runner.ts'
 import { listen } from '../src/wire/listen.ts'
+import { assertAnswer } from './contractCheck.ts'
 
 /** A role ARN of the right form; nothing here assumes it. */
 export const roleArn = 'arn:aws:iam::123456789012:role/PersonalizeRole'
 
+/** A test, or node:test itself for a server that all tests of a file share. */
+type Cleanup = { after(close: () => Promise<void>): void }
+
 /** A real server in this process, over a temporary data directory, and the AWS SDK pointed at it. */
-export async function server(t: TestContext, env: Record<string, string> = {}) {
+export async function server(t: Cleanup, env: Record<string, string> = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), 'openpersonalize-test-'))
   const config = readConfig(['--port', '0', '--data-dir', dataDir, '--log-level', 'error'], env)
   const ctx = await open(config)
@@ -48,14 +52,29 @@ export async function server(t: TestContext, env: Record<string, string> = {}) {
 }
 export type Server = Awaited<ReturnType<typeof server>>
 
-/** The AWS SDK for one endpoint, without retries: a refusal is seen at once. */
-export const client = (endpoint: string, region = 'us-east-1') =>
-  new Personalize({
+/** The AWS SDK for one endpoint, without retries: a refusal is seen at once. Answers are checked by the contract. */
+export function client(endpoint: string, region = 'us-east-1') {
+  const personalize = new Personalize({
     endpoint,
     region,
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
     maxAttempts: 1,
   })
+  personalize.middlewareStack.add(
+    (next, { commandName = '' }) =>
+      async (args) => {
+        const result = await next(args)
+        const response = result.response as { statusCode: number; body: unknown }
+        const bytes = await buffer(response.body as AsyncIterable<Uint8Array>)
+        response.body = new Uint8Array(bytes)
+        if (response.statusCode === 200)
+          assertAnswer(commandName.replace(/Command$/, ''), JSON.parse(bytes.toString()))
+        return result
+      },
+    { name: 'contract', step: 'deserialize', priority: 'low' },
+  )
+  return personalize
+}
 
 /** Polls a Describe until the work has ended, and returns the resource. */
 export async function ended<

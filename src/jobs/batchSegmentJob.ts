@@ -5,9 +5,9 @@ import type { Model } from '../engine/engine.ts'
 import { JobFailure } from '../errors.ts'
 import type { Quota } from '../limits.ts'
 import { builtRecipe, type Recipe } from '../recipes/index.ts'
-import { get, type Resource } from '../store/resource.ts'
+import { get, patch, type Resource } from '../store/resource.ts'
 import type { Job, JobRun } from './job.ts'
-import { answers } from './segmentAnswers.ts'
+import { answers, type Tally } from './segmentAnswers.ts'
 
 /**
  * Turns every object under the input prefix into one `.out` object, line for line. Spec D.
@@ -16,23 +16,36 @@ import { answers } from './segmentAnswers.ts'
 export const batchSegmentJob: Job<'batchSegmentJob'> = async (ctx, job, run) => {
   const version = await trainedVersion(ctx, job)
   const recipe = builtRecipe(version.doc.recipeArn)
-  const inputs = await inputObjects(ctx, job)
+  const inputs = job.internal.inputs ?? (await recordedInputs(ctx, job))
   const output = outputFolder(job)
   const outputs = outputNames(inputs, output)
   await writeEmpty(ctx.files, `${output}_CHECK`)
   run.step('output checked')
 
   const model = await ctx.engine.open(join(ctx.config.dataDir, version.internal.model!))
+  const tally = { lines: 0, json: 0 }
   try {
     for (const [index, input] of inputs.entries()) {
       run.progress('segment', index, inputs.length)
-      await answerObject(ctx, job, run, { recipe, model, input, output: outputs[index]! })
+      await answerObject(ctx, job, run, { recipe, model, input, output: outputs[index]!, tally })
       run.step(`output ${index + 1} written`)
     }
   } finally {
     await model.close()
   }
+  requireJson(job, tally)
   return {}
+}
+
+/** A file that is no JSON Lines at all is the job's failure; one bad line is only its own. Spec D.7, L.4 [I]. */
+function requireJson(job: Resource<'batchSegmentJob'>, { lines, json }: Tally): void {
+  const path = job.doc.jobInput.s3DataSource?.path
+  if (lines === 0)
+    throw new JobFailure(`Invalid S3 input path. The objects under ${path} hold no line.`)
+  if (json === 0)
+    throw new JobFailure(
+      `None of the ${lines} lines under ${path} is JSON; the .out files say what is wrong with each.`,
+    )
 }
 
 async function trainedVersion(ctx: Context, job: Resource<'batchSegmentJob'>) {
@@ -42,6 +55,22 @@ async function trainedVersion(ctx: Context, job: Resource<'batchSegmentJob'>) {
   if (!version)
     throw new JobFailure(`The solution version ${job.doc.solutionVersionArn} has been deleted.`)
   return version
+}
+
+/**
+ * Lists the inputs once and keeps the list with the job: a rerun must not take the first run's own answers, or what
+ * came under the prefix meanwhile, for inputs.
+ */
+async function recordedInputs(
+  ctx: Context,
+  job: Resource<'batchSegmentJob'>,
+): Promise<StoredObject[]> {
+  const inputs = await inputObjects(ctx, job)
+  const internal = { ...job.internal, inputs }
+  await ctx.db.kysely
+    .transaction()
+    .execute((tx) => patch<'batchSegmentJob'>(tx, job, { internal }, ctx.clock()))
+  return inputs
 }
 
 /** The objects under the input prefix, within the quotas. Spec D.3; first texts: AWS's, spec D.7. */
@@ -99,27 +128,31 @@ const invalid = (text: string) => (cause: unknown) => {
   throw cause
 }
 
-type Part = { recipe: Recipe; model: Model; input: StoredObject; output: string }
+type Part = { recipe: Recipe; model: Model; input: StoredObject; output: string; tally: Tally }
 
 async function answerObject(
   ctx: Context,
   job: Resource<'batchSegmentJob'>,
   run: JobRun,
-  { recipe, model, input, output }: Part,
+  { recipe, model, input, output, tally }: Part,
 ): Promise<void> {
   const quota: Quota =
     recipe.query === 'itemId' ? 'itemAffinityLines' : 'itemAttributeAffinityLines'
   const most = ctx.config.quotas[quota]
   const lines = atMost(ctx.files.lines(input.url), most, input.url)
-  const writer: ObjectWriter = await ctx.files.create(output)
+  const writer: ObjectWriter = await ctx.files
+    .create(output)
+    .catch(invalid('Invalid S3 output path'))
   try {
-    for await (const chunk of answers(ctx, job, recipe, model, lines, run))
+    for await (const chunk of answers(ctx, job, { recipe, model, lines, tally }, run))
       await writer.write(chunk)
     run.step('output complete')
     await writer.finish()
   } catch (error) {
     await writer.abort()
-    throw error
+    throw error instanceof InvalidLocation
+      ? new JobFailure(`Invalid S3 input path. ${error.message}`, { cause: error })
+      : error
   }
 }
 

@@ -24,16 +24,19 @@ type Asked =
   | { input: string; items: Uint32Array; mask: Uint8Array | undefined }
   | { input: string; error: string }
 
+/** How many lines were read, blank ones aside, and how many of them were JSON. */
+export type Tally = { lines: number; json: number }
+
+type Question = { recipe: Recipe; model: Model; lines: AsyncIterable<string>; tally: Tally }
+
 /**
  * The bytes of the `.out` object for these lines, in order: blocks of lines are scored together, and what is wrong with
- * one line becomes that line's error. Throws JobFailure where no line at all can be understood as JSON.
+ * one line becomes that line's error. Adds to `tally` what was read.
  */
 export async function* answers(
   ctx: Context,
   job: Resource<'batchSegmentJob'>,
-  recipe: Recipe,
-  model: Model,
-  lines: AsyncIterable<string>,
+  { recipe, model, lines, tally }: Question,
   run: JobRun,
 ): AsyncGenerator<string | Uint8Array> {
   const ask = await asker(ctx, job, recipe, model)
@@ -47,6 +50,8 @@ export async function* answers(
     run.signal.throwIfAborted()
     const asked: Asked[] = []
     for (const line of block) asked.push(await ask(line))
+    tally.lines += block.length
+    tally.json += block.filter(isJson).length
     const good = asked.filter((each) => 'items' in each)
     const segments = await model.segment(
       good.map(({ items }) => ({ items })),
@@ -58,6 +63,16 @@ export async function* answers(
     for (const each of asked)
       if ('items' in each) yield* segmentLine(each.input, segments[next++]!, model.userIds)
       else yield failedLine(each.input, each.error)
+  }
+}
+
+function isJson(line: string): boolean {
+  try {
+    JSON.parse(line)
+    return true
+  } catch (error) {
+    if (error instanceof SyntaxError) return false
+    throw error
   }
 }
 

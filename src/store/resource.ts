@@ -47,7 +47,11 @@ type Internals = {
     metrics?: Record<string, number>
   }
   filter: { fields: string[] }
-  batchSegmentJob: { snapshot: SnapshotFiles }
+  batchSegmentJob: {
+    snapshot: SnapshotFiles
+    /** The input objects, once they have been listed. */
+    inputs?: { url: string; bytes: number }[]
+  }
 }
 
 /** One import's Parquet file: its path relative to the data directory, and its import's place in time. */

@@ -49,7 +49,7 @@ function accept(place: Place, value: unknown): unknown {
     case 'list':
       return list(here, value)
     case 'string':
-      return checked(here, text(value))
+      return checked(here, storable(here, text(value)))
     case 'boolean':
       return checked(here, truth(value))
     case 'timestamp':
@@ -124,6 +124,13 @@ function object(value: unknown): Record<string, unknown> {
 function text(value: unknown): string {
   if (typeof value === 'string') return value
   throw unexpected(value, 'a String')
+}
+
+/** Postgres keeps neither of these two, and no name, path or expression needs them. */
+function storable(place: Place, value: string): string {
+  if (value.includes('\0')) fail(place, value, 'Member must not contain a NUL character')
+  if (!value.isWellFormed()) fail(place, value, 'Member must not contain half a surrogate pair')
+  return value
 }
 
 function truth(value: unknown): boolean {
