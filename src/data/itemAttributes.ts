@@ -7,7 +7,7 @@ import {
   type Parameters,
   parameterTypes,
 } from './columnCondition.ts'
-import type { Duck } from './duck.ts'
+import { type Duck, withConnection } from './duck.ts'
 import { grammar } from './grammar.ts'
 import { LineError } from './queryLine.ts'
 
@@ -46,20 +46,19 @@ export async function matchingItems(
   query: AttributeQuery,
 ): Promise<Uint32Array> {
   for (const term of query.terms) checkTerm(term, columns)
-  const connection = await duck.connect()
-  try {
+  return withConnection(duck, async (connection) => {
     const types = await columnTypes(connection, [modelItems])
     const select = async (terms: AttributeTerm[]) => {
       const parameters: Parameters = { values: {} }
       const items = bind(parameters, modelItems)
       const conditions = terms.map((term) => termSql(term, columns, types, parameters))
-      const rows = await connection.runAndReadAll(
+      const result = await connection.runAndReadAll(
         `SELECT CAST("index" AS UINTEGER) FROM read_parquet(${items}) ` +
           `WHERE ${conditions.join(' AND ')} ORDER BY 1`,
         parameters.values,
         parameterTypes(parameters),
       )
-      return Uint32Array.from(rows.getColumns()[0] as number[])
+      return Uint32Array.from(result.getRows(), ([index]) => index as number)
     }
     const found = await select(query.terms)
     if (found.length > 0) return found
@@ -70,9 +69,7 @@ export async function matchingItems(
     throw new LineError(
       `No item of the training data has all of ${query.terms.map(written).join(' AND ')}.`,
     )
-  } finally {
-    connection.closeSync()
-  }
+  })
 }
 
 function columnOf(term: AttributeTerm, columns: QueryColumn[]): QueryColumn {
@@ -108,7 +105,7 @@ function termSql(
   const type = types.get(column.name.toUpperCase())!
   const { text } = term.value
   return column.kind === 'category'
-    ? holdsAny(`"${column.name}"`, bind(parameters, [text]))
+    ? holdsAny(`"${column.name}"`, [text], parameters)
     : comparesTo(`"${column.name}"`, type, term.operator, text, bind(parameters, text))
 }
 

@@ -13,17 +13,34 @@ export function* segmentLine(
   users: Uint32Array,
   ids: UserIds,
 ): Generator<Uint8Array> {
-  let chunk: Uint8Array = new Uint8Array(chunkBytes)
-  let filled = 0
-  const head = encoder.encode(`{"input": ${input}, "output": {"usersList": [`)
-  if (head.length > chunkBytes / 2) yield head
-  else {
-    chunk.set(head)
-    filled = head.length
-  }
-  const { bytes, offsets } = ids
+  yield encoder.encode(`{"input": ${input}, "output": {"usersList": [`)
   const careful = needEscapes(ids)
-  for (let n = 0; n < users.length; n++) {
+  for (let next = 0; next < users.length; ) {
+    const filled = fill(users, next, ids, careful)
+    yield chunk.slice(0, filled.bytes)
+    next = filled.next
+  }
+  yield encoder.encode(']}, "error": null}\n')
+}
+
+/** The text of one failed line of an `.out` file, with its newline. Spec D.7, N.2, N.4. */
+export const failedLine = (input: string, error: string): string =>
+  `{"input": ${input}, "output": null, "error": ${JSON.stringify(error)}}\n`
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+/** Filled and copied between two yields, never across one: one is enough for all lines. */
+const chunk = new Uint8Array(1 << 20)
+const quote = 0x22
+const backslash = 0x5c
+const comma = 0x2c
+
+/** Fills the chunk with the ids of `users[next...]`, each in quotes, with commas before all but the first. */
+function fill(users: Uint32Array, next: number, ids: UserIds, careful: boolean) {
+  const { bytes, offsets } = ids
+  let filled = 0
+  let n = next
+  for (; n < users.length; n++) {
     const user = users[n]!
     assert(user + 1 < offsets.length, 'a user index lies within the ids')
     let from = bytes
@@ -34,32 +51,16 @@ export function* segmentLine(
       start = 0
       end = from.length
     }
-    if (filled + (end - start) + 3 > chunk.length) {
-      yield chunk.subarray(0, filled)
-      chunk = new Uint8Array(Math.max(chunkBytes, end - start + 3))
-      filled = 0
-    }
+    if (filled + (end - start) + 3 > chunk.length) break
     if (n > 0) chunk[filled++] = comma
     chunk[filled++] = quote
     // A loop, not `set`: ids are short, and a view for each costs more than its bytes.
     for (let at = start; at < end; at++) chunk[filled++] = from[at]!
     chunk[filled++] = quote
   }
-  if (filled > 0) yield chunk.subarray(0, filled)
-  yield tail
+  assert(n > next, 'an id is far shorter than a chunk')
+  return { bytes: filled, next: n }
 }
-
-/** The text of one failed line of an `.out` file, with its newline. Spec D.7, N.2, N.4. */
-export const failedLine = (input: string, error: string): string =>
-  `{"input": ${input}, "output": null, "error": ${JSON.stringify(error)}}\n`
-
-const encoder = new TextEncoder()
-const decoder = new TextDecoder()
-const tail = encoder.encode(']}, "error": null}\n')
-const chunkBytes = 1 << 20
-const quote = 0x22
-const backslash = 0x5c
-const comma = 0x2c
 
 /** Nearly no data set has an id that JSON must escape: one look over all ids spares a look at each. */
 function needEscapes(ids: UserIds): boolean {

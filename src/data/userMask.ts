@@ -8,7 +8,7 @@ import {
   type Parameters,
   parameterTypes,
 } from './columnCondition.ts'
-import type { Duck } from './duck.ts'
+import { type Duck, withConnection } from './duck.ts'
 import { type Filter, filterSubject } from './filterExpression.ts'
 import {
   type BoundCondition,
@@ -38,8 +38,7 @@ export async function userMask(
 ): Promise<Uint8Array> {
   assert.equal(filterSubject(filter), 'UserID')
   const bound = bindFilter(filter, filterValues)
-  const connection = await duck.connect()
-  try {
+  return withConnection(duck, async (connection) => {
     const { sql, parameters } = await maskSql(connection, bound, snapshot, modelUsers)
     const rows = await connection.stream(sql, parameters.values, parameterTypes(parameters))
     const mask = new Uint8Array(Math.ceil(userCount / 8))
@@ -52,9 +51,7 @@ export async function userMask(
       }
     }
     return mask
-  } finally {
-    connection.closeSync()
-  }
+  })
 }
 
 /** Lines of one job whose keys are equal share a mask. LineError as `userMask`. */
@@ -133,7 +130,7 @@ function conditionSql(condition: BoundCondition, draft: Draft, snapshot: MaskSna
   draft.userColumns.add(`"${field.name.toUpperCase()}"`)
   const column = `users."${field.name}"`
   if (operator === 'IN' || operator === 'NOT IN') {
-    const test = holdsAny(column, bind(draft.parameters, values))
+    const test = holdsAny(column, values, draft.parameters)
     return `coalesce(${operator === 'NOT IN' ? `NOT ${test}` : test}, false)`
   }
   const number = values[0]!

@@ -50,13 +50,13 @@ test('ids of any characters come back through JSON.parse', () => {
 
 test('a long segment comes in chunks that hold each user once and in order', () => {
   const count = 300_000
-  const ids = idsOf([...Array.from({ length: count }, (_, n) => `user-${n}`), 'x'.repeat(3 << 20)])
-  const users = Uint32Array.from({ length: count + 1 }, (_, n) => count - n)
+  const ids = idsOf(Array.from({ length: count }, (_, n) => `user-${n}`))
+  const users = Uint32Array.from({ length: count }, (_, n) => count - 1 - n)
   const chunks = [...segmentLine('{}', users, ids)]
-  equal(chunks.length > 4, true)
-  const parsed = JSON.parse(Buffer.concat(chunks).toString()).output.usersList
-  equal(parsed.length, count + 1)
-  equal(parsed[0].length, 3 << 20)
-  equal(parsed[1], `user-${count - 1}`)
-  equal(parsed[count], 'user-0')
+  equal(chunks.length > 5, true)
+  const parsed: string[] = JSON.parse(Buffer.concat(chunks).toString()).output.usersList
+  deepEqual(
+    parsed,
+    Array.from({ length: count }, (_, n) => `user-${count - 1 - n}`),
+  )
 })
