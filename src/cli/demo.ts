@@ -52,7 +52,7 @@ async function perform(options: Options, stage: Stage, screen: Screen): Promise<
     ({ tables }) => `${options.data ?? 'A generated shop'}: ${countRows(tables)}`,
   )
   try {
-    const plan = await planDemo(folder)
+    const plan = { ...(await planDemo(folder)), ...(!options.data && { hiddenDimension: 64 }) }
     const server = await screen.step(
       'Starting a server',
       () => stage.serve(),

@@ -59,7 +59,7 @@ export async function runFlow(
   const recipes = branches.map(({ recipe }) => recipe).join(' and ')
   const versions = await screen.step(
     'Training',
-    (say) => trainAll(personalize, datasetGroupArn, branches, say),
+    (say) => trainAll(personalize, datasetGroupArn, branches, plan.hiddenDimension, say),
     () => `Trained ${recipes}`,
   )
   return screen.step(
@@ -171,6 +171,7 @@ const trainAll = (
   personalize: Personalize,
   datasetGroupArn: string,
   branches: Branch[],
+  hiddenDimension: number | undefined,
   say: Say,
 ) =>
   inParallel(branches, say, async ({ recipe }, sayOne) => {
@@ -179,6 +180,9 @@ const trainAll = (
       datasetGroupArn,
       recipeArn: `arn:aws:personalize:::recipe/${recipe}`,
       performAutoTraining: false,
+      ...(hiddenDimension && {
+        solutionConfig: { algorithmHyperParameters: { hidden_dimension: `${hiddenDimension}` } },
+      }),
     })
     await untilActive(`the solution for ${recipe}`, async () => {
       const { solution } = await personalize.describeSolution({ solutionArn })

@@ -14,6 +14,8 @@ export type DemoPlan = {
   /** Columns that say who a user is, and what a user's favourites are counted by. */
   userColumns: string[]
   favouriteColumns: string[]
+  /** Width of the model; the recipe's default when absent. */
+  hiddenDimension?: number
 }
 export type ItemQuery = { itemId: string; label: string }
 export type AttributeQuery = { itemAttributes: string; label: string }

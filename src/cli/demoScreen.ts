@@ -48,12 +48,15 @@ const spin: Screen['step'] = async (title, work, done) => {
 const silenceMs = 10_000
 
 const print: Screen['step'] = async (title, work, done) => {
-  let latest = title
+  let [latest, seconds] = ['', 0]
   // A log without a line for long looks dead.
-  const timer = setInterval(() => log.message(`… ${latest}`, { spacing: 0 }), silenceMs)
+  const timer = setInterval(() => {
+    seconds += silenceMs / 1000
+    log.message(`… ${title}, ${seconds} s${latest && `: ${latest}`}`, { spacing: 0 })
+  }, silenceMs)
   try {
     const result = await work((message) => {
-      latest = `${title}: ${message}`
+      latest = message
     })
     log.step(done?.(result) ?? title)
     return result

@@ -34,7 +34,8 @@ export function showMetrics(screen: Screen, outcomes: Outcome[]): void {
   ])
   screen.show('GetSolutionMetrics', [
     ...aligned([['recipe', ...Object.keys(outcomes[0]?.metrics ?? {})], ...rows]),
-    'recall_at_1_percent: the share of later buyers that the best 1 % of all users hold; chance gives 0.01.',
+    'recall_at_1_percent: of the users who came for an item later, the share among its best 1 % of users.',
+    'Users in random order would give 0.01.',
   ])
 }
 
@@ -43,8 +44,8 @@ export function repeatLines(outcomes: Outcome[], folder: string | undefined): st
   const { solutionVersionArn, input, jobArn } = outcomes[0]!
   const endpoint = 'http://127.0.0.1:8080'
   return `
-${folder ? `Kept: ${folder}` : 'To go on from here, keep the data: npm run demo -- --keep'}
-Serve ${folder ? 'it' : 'them'} again, in a second terminal:
+${folder ? `Everything is kept in ${folder}` : 'To go on from here: npm run demo -- --keep (it prints these lines with its FOLDER)'}
+Serve it again, in a second terminal:
 
   node src/main.ts serve --port 8080 --data-dir ${folder ?? 'FOLDER'}
 
