@@ -18,6 +18,9 @@ export class JobFailure extends Error {
   }
 }
 
+/** The data directory is in use by another process. */
+export class DataDirectoryLocked extends Error {}
+
 const error = (code: string, status?: number) => (message: string) =>
   new ServiceError(code, message, status)
 

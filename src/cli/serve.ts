@@ -1,13 +1,14 @@
 import closeWithGrace from 'close-with-grace'
 import { readConfig } from '../config.ts'
 import { open } from '../context.ts'
-import { startWork } from '../jobs/runner.ts'
+import { requeue, startWork } from '../jobs/runner.ts'
 import { listen } from '../wire/listen.ts'
 
 /** Serves until SIGTERM or SIGINT; prints the endpoint once it answers. Exit code 0 when asked to end. */
 export async function serve(argv: readonly string[]): Promise<void> {
   const config = readConfig(argv)
   const ctx = await open(config)
+  await requeue(ctx)
   const server = await listen(ctx)
   await startWork(ctx)
   closeWithGrace({ delay: 4500, logger: false }, async ({ err }) => {

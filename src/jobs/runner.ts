@@ -16,8 +16,11 @@ type JobResource = Resource<ResourceJobKind>
 /** The training was stopped by StopSolutionVersionCreation. */
 class Stopped extends Error {}
 
-/** Begins to work: first what a process that is no more left unfinished, as the resources tell. */
-export async function startWork(ctx: Context): Promise<void> {
+/**
+ * Queues what a process that is no more left unfinished, as the resources tell. Runs before requests are answered: a
+ * job that a request queues meanwhile would be lost or run twice.
+ */
+export async function requeue(ctx: Context): Promise<void> {
   await ctx.queue.clear()
   await ctx.db.kysely.transaction().execute(async (tx) => {
     const left = await tx
@@ -29,8 +32,11 @@ export async function startWork(ctx: Context): Promise<void> {
     for (const { kind, arn } of left) await ctx.queue.enqueue(tx, kind as ResourceJobKind, arn)
     await ctx.queue.enqueue(tx, 'sweep', 'start')
   })
-  await ctx.queue.work(runJob(ctx), limits.jobsAtOnce)
 }
+
+/** Begins to take queued jobs. Runs once the process is sure to live: a job that is begun counts as an attempt. */
+export const startWork = (ctx: Context): Promise<void> =>
+  ctx.queue.work(runJob(ctx), limits.jobsAtOnce)
 
 /**
  * Runs one job: status, attempts, progress, failure reason and the check that the resource is still the one that was

@@ -1,4 +1,5 @@
-import { cp, mkdir, rename, rm, stat } from 'node:fs/promises'
+import { cpSync } from 'node:fs'
+import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { Mutex } from 'async-mutex'
@@ -53,7 +54,8 @@ export async function openDatabase(folder: string, template: string): Promise<Da
   if (!(await exists(folder)) && (await exists(template))) {
     const partial = `${folder}.partial`
     await rm(partial, { recursive: true, force: true })
-    await cp(template, partial, { recursive: true })
+    // A thousand small files: the asynchronous copy takes three times as long, and nothing else runs yet.
+    cpSync(template, partial, { recursive: true })
     await rename(partial, folder)
   }
   await mkdir(folder, { recursive: true })

@@ -1,8 +1,6 @@
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-
-/** The data directory is in use by another process. */
-export class DataDirectoryLocked extends Error {}
+import { DataDirectoryLocked } from '../errors.ts'
 
 /**
  * Takes the exclusive lock of a data directory. The kernel holds it on behalf of an open DuckDB file, so it ends with
