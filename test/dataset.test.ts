@@ -1,11 +1,17 @@
 /** What must stay true of datasets: spec C.1, C.5, C.6, E.1, E.2. */
-import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
+import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { server } from './harness.ts'
-import { emptyShop, imported, schemaText, schemaTexts, smallShopFiles } from './smallShop.ts'
+import {
+  emptyShop,
+  filesLeft,
+  imported,
+  schemaText,
+  schemaTexts,
+  smallShopFiles,
+} from './smallShop.ts'
 
 const s = await server({ after })
 const { personalize } = s
@@ -157,10 +163,7 @@ describe('effect', () => {
     const folder = join(s.dataDir, 'datasets', 'swept', 'USERS')
     equal((await readdir(folder)).length, 1)
     await personalize.deleteDataset({ datasetArn: datasets.Users })
-    for (let tries = 0; (await readdir(folder)).length > 0; tries++) {
-      ok(tries < 100, 'the files are swept within seconds')
-      await sleep(100)
-    }
+    await filesLeft(folder, 0)
     await personalize.createDataset({
       name: 'again',
       datasetType: 'USERS',

@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ended, roleArn, type Server } from './harness.ts'
 
 /** The ARNs of a small shop whose data lie in one dataset group. */
@@ -158,6 +160,14 @@ export const versionEnded = ({ personalize }: Server, solutionVersionArn: string
   ended(
     async () => (await personalize.describeSolutionVersion({ solutionVersionArn })).solutionVersion,
   )
+
+/** Waits until a folder of the data directory is down to so many files: sweeping follows the answer. */
+export async function filesLeft(folder: string, count: number): Promise<void> {
+  for (let tries = 0; (await readdir(folder)).length !== count; tries++) {
+    if (tries === 200) throw new Error(`${folder} was not swept within 20 seconds`)
+    await sleep(100)
+  }
+}
 
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */
 function randomNumbers(seed: number): () => number {

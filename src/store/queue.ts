@@ -51,17 +51,24 @@ export async function openQueue(database: Database, log: Logger): Promise<Queue>
       await boss.deleteAllJobs()
     },
     async work(handler, atOnce) {
-      for (const kind of jobKinds) {
-        await boss.work<{ arn: string }>(
-          kind,
-          { localConcurrency: atOnce, pollingIntervalSeconds: 1, notifyPollingIntervalSeconds: 10 },
-          async ([job]) => {
-            const work = handler(kind, job!.data.arn, stopping.signal)
-            running.add(work)
-            await work.finally(() => running.delete(work))
-          },
-        )
-      }
+      for (const kind of jobKinds)
+        for (let lane = 0; lane < atOnce; lane++) {
+          let worker = ''
+          worker = await boss.work<{ arn: string }>(
+            kind,
+            { pollingIntervalSeconds: 1, notifyPollingIntervalSeconds: 10 },
+            async ([job]) => {
+              const work = handler(kind, job!.data.arn, stopping.signal)
+              running.add(work)
+              await work.finally(() => {
+                running.delete(work)
+                // pg-boss would look for the next job only after its polling interval. It can wake one worker by
+                // its id, so each lane is a worker of its own instead of `localConcurrency`.
+                boss.notifyWorker(worker)
+              })
+            },
+          )
+        }
     },
     async close() {
       stopping.abort()
