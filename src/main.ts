@@ -1,11 +1,16 @@
 #!/usr/bin/env node
-import { enableCompileCache } from 'node:module'
+import * as module from 'node:module'
 import { ConfigError, flagName, quotaVariable, settings } from './config.ts'
 import { DataDirectoryLocked } from './errors.ts'
 import { quotas } from './limits.ts'
 
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+if (major < 24 || (major === 24 && minor < 12)) {
+  process.stderr.write(`OpenPersonalize needs Node 24.12 or newer; this is ${process.version}.\n`)
+  process.exit(1)
+}
 // Halves the time that loading modules takes from the second start on. Commands are imported when asked for, so after this.
-enableCompileCache()
+module.enableCompileCache()
 
 const commands: Record<string, (argv: string[]) => Promise<void>> = {
   serve: async (argv) => (await import('./cli/serve.ts')).serve(argv),

@@ -1,5 +1,4 @@
-import { cpSync } from 'node:fs'
-import { mkdir, rename, rm, stat } from 'node:fs/promises'
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { Mutex } from 'async-mutex'
@@ -51,24 +50,26 @@ export type Database = { kysely: Kysely<Tables>; pglite: PGlite; close(): Promis
  * The caller holds the data directory's lock: PGlite itself has none.
  */
 export async function openDatabase(folder: string, template: string): Promise<Database> {
-  if (!(await exists(folder)) && (await exists(template))) {
+  if (!existsSync(folder)) {
     const partial = `${folder}.partial`
-    await rm(partial, { recursive: true, force: true })
-    // A thousand small files: the asynchronous copy takes three times as long, and nothing else runs yet.
-    cpSync(template, partial, { recursive: true })
-    await rename(partial, folder)
+    rmSync(partial, { recursive: true, force: true })
+    if (existsSync(template)) cloneTemplate(template, partial)
+    else await (await PGlite.create(partial)).close()
+    renameSync(partial, folder)
   }
-  await mkdir(folder, { recursive: true })
-  const pglite = await PGlite.create({ dataDir: join(folder), relaxedDurability: false })
+  const pglite = await PGlite.create(folder)
   const kysely = new Kysely<Tables>({ dialect: new ExclusivePGliteDialect({ pglite }) })
   return { kysely, pglite, close: () => pglite.close() }
 }
 
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
+/** The name of the list of folders in a template: a package registry keeps no empty folder, and Postgres needs them. */
+export const folderList = 'folders.json'
+
+// A thousand small files: the asynchronous copy takes three times as long, and nothing else runs yet.
+function cloneTemplate(template: string, folder: string): void {
+  cpSync(template, folder, { recursive: true })
+  const folders = JSON.parse(readFileSync(join(template, folderList), 'utf8')) as string[]
+  for (const each of folders) mkdirSync(join(folder, each), { recursive: true })
 }
 
 /**

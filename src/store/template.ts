@@ -1,8 +1,8 @@
-import { mkdir, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
-import { openDatabase } from './database.ts'
+import { folderList, openDatabase } from './database.ts'
 import { migrate } from './migrations.ts'
 import { openQueue } from './queue.ts'
 
@@ -19,6 +19,11 @@ export async function makeTemplate(): Promise<void> {
   const queue = await openQueue(database, pino({ level: 'silent' }))
   await queue.close()
   await database.close()
+  const entries = await readdir(partial, { recursive: true, withFileTypes: true })
+  const folders = entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => relative(partial, join(entry.parentPath, entry.name)))
+  await writeFile(join(partial, folderList), JSON.stringify(folders.sort()))
   await rm(templateFolder, { recursive: true, force: true })
   await rename(partial, templateFolder)
 }
