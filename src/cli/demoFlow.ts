@@ -197,7 +197,7 @@ const trainAll = (
         })
         return solutionVersion
       },
-      (status) => sayOne(`${recipe} ${status}`),
+      (status) => sayOne(`${recipe.slice('aws-'.length)} ${status}`),
     )
     return solutionVersionArn!
   })
@@ -231,7 +231,7 @@ async function segment(
       const { batchSegmentJob } = await personalize.describeBatchSegmentJob({ batchSegmentJobArn })
       return batchSegmentJob
     },
-    (status) => say(`${recipe} ${status}`),
+    (status) => say(`${recipe.slice('aws-'.length)} ${status}`),
   )
   const { metrics } = await personalize.getSolutionMetrics({ solutionVersionArn })
   const outputFile = join(bucketFolder, 'segments', `${file}.out`)
@@ -290,7 +290,12 @@ async function untilActive(
     if (found?.status === 'ACTIVE') return
     if (found?.status === 'CREATE FAILED')
       throw new DemoFailure(`The server could not create ${what}: ${found.failureReason}`)
-    say?.(found?.status ?? '')
+    say?.(
+      (found?.status ?? '')
+        .replace(/^CREATE /, '')
+        .replace('_', ' ')
+        .toLowerCase(),
+    )
     await setTimeout(pollMs)
   }
   throw new DemoFailure(`Gave up on ${what} after ${patienceMs / 60_000} minutes.`)

@@ -34,9 +34,13 @@ export function openScreen(): Screen {
 
 const spin: Screen['step'] = async (title, work, done) => {
   const wheel = spinner()
+  const started = Date.now()
   wheel.start(title)
   try {
-    const result = await work((message) => wheel.message(`${title}: ${message}`))
+    const result = await work((message) => {
+      const seconds = Math.floor((Date.now() - started) / 1000)
+      wheel.message(`${title}, ${seconds} s: ${message}`)
+    })
     wheel.stop(done?.(result) ?? title)
     return result
   } catch (error) {
