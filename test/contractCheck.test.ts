@@ -21,7 +21,10 @@ test('a good answer has no problems', () => {
 
 const wrong: [string, object][] = [
   ['an extra member', { batchSegmentJob: { ...job, tags: [] } }],
-  ['an extra member deep inside', { batchSegmentJob: { ...job, jobInput: { ...job.jobInput, path: 'x' } } }],
+  [
+    'an extra member deep inside',
+    { batchSegmentJob: { ...job, jobInput: { ...job.jobInput, path: 'x' } } },
+  ],
   ['a missing required member', { batchSegmentJob: { ...job, jobInput: {} } }],
   ['null', { batchSegmentJob: { ...job, filterArn: null } }],
   ['a number as text', { batchSegmentJob: { ...job, numResults: '25' } }],
