@@ -1,0 +1,182 @@
+import type { Factors, Pairs } from './arrays.ts'
+import { rotate } from './axes.ts'
+import { random } from './random.ts'
+
+/** Rows solved by one block of work; small, so that long rows spread over the threads. */
+export const solveBlockRows = 32
+export const initBlockRows = 1024
+
+export type SolveArgs = {
+  pairs: Pairs
+  /** The side that is solved for, with its start values, which are not turned into those axes yet. */
+  rows: Factors
+  /** The side that stays: one row per column of `pairs`, in its principal axes: X^T X is diagonal. */
+  fixed: Factors
+  /** Those axes, width x width, and that diagonal. */
+  axes: Float64Array
+  gram: Float64Array
+  /** Weight of every pair, observed or not. */
+  alpha0: number
+  lambda: number
+  /** Conjugate-gradient steps; undefined: until the solution is exact to float32. */
+  steps: number | undefined
+}
+
+/** Squared residual, relative to the right side's, at which a float32 solution cannot get better. */
+const exactly = 1e-14
+
+/** Fills one block of rows with N(0, deviation), each block from its own stream. */
+export function initRows(
+  args: { factors: Factors; deviation: number; seed: number },
+  block: number,
+): void {
+  const { values, rowCount, factorCount, width } = args.factors
+  const stream = random(args.seed, block)
+  const end = Math.min(rowCount, (block + 1) * initBlockRows)
+  for (let row = block * initBlockRows; row < end; row++) {
+    for (let k = 0; k < factorCount; k++) values[row * width + k] = args.deviation * stream.normal()
+  }
+}
+
+/**
+ * Solves one block of rows x of
+ *   min sum over observed w (1 - x.y)^2 + alpha0 sum over all (x.y)^2 + lambda (n + alpha0 m) |x|^2
+ * where n is the row's length and m the number of columns (Hu, Koren, Volinsky 2008; scaling by
+ * Rendle, Krichene, Zhang, Koren 2021).
+ */
+export function solveRows(args: SolveArgs, block: number): void {
+  const { pairs, rows } = args
+  const scratch = scratchOf(rows.width)
+  const end = Math.min(rows.rowCount, (block + 1) * solveBlockRows)
+  for (let row = block * solveBlockRows; row < end; row++) {
+    const from = pairs.starts[row]!
+    const to = pairs.starts[row + 1]!
+    const ridge = args.lambda * (to - from + args.alpha0 * pairs.columnCount)
+    if (from === to) rows.values.fill(0, row * rows.width, (row + 1) * rows.width)
+    else solveRow(args, row, ridge, scratch)
+  }
+}
+
+type Scratch = {
+  base: Float64Array
+  x: Float64Array
+  residual: Float64Array
+  scaled: Float64Array
+  direction: Float64Array
+  product: Float64Array
+}
+let kept: Scratch | undefined
+
+function scratchOf(width: number): Scratch {
+  if (kept?.x.length === width) return kept
+  const vector = () => new Float64Array(width)
+  kept = {
+    base: vector(),
+    x: vector(),
+    residual: vector(),
+    scaled: vector(),
+    direction: vector(),
+    product: vector(),
+  }
+  return kept
+}
+
+/**
+ * Conjugate gradients (Hestenes, Stiefel 1952; for iALS: Takacs, Pilaszy, Tikk 2011) from the present x on
+ *   A x = b,  A = D + sum w y y^T,  b = sum w y,  D = alpha0 gram + ridge,
+ * preconditioned by D. What is left of A then differs from 1 in as many dimensions as the row has pairs, so that a
+ * row of n pairs is exact after n steps: most users after a few.
+ */
+function solveRow(args: SolveArgs, row: number, ridge: number, scratch: Scratch): void {
+  const { values, width } = args.rows
+  const { base, x, residual, scaled, direction, product } = scratch
+  // A row that its steps solve exactly needs no good start.
+  if (args.pairs.starts[row + 1]! - args.pairs.starts[row]! <= (args.steps ?? 0)) x.fill(0)
+  else rotate(values, row * width, args.axes, x)
+  for (let k = 0; k < width; k++) {
+    base[k] = args.alpha0 * args.gram[k]! + ridge
+    residual[k] = -base[k]! * x[k]!
+  }
+  addObserved(args.pairs, row, args.fixed.values, x, 1, residual)
+  let norm = scale(residual, base, scaled)
+  direction.set(scaled)
+  const enough = args.steps === undefined ? exactly * norm : 0
+  const stepsMax = args.steps ?? 2 * width
+  for (let step = 0; step < stepsMax && norm > enough; step++) {
+    for (let k = 0; k < width; k++) product[k] = -base[k]! * direction[k]!
+    addObserved(args.pairs, row, args.fixed.values, direction, 0, product)
+    const length = -norm / dot(direction, product)
+    for (let k = 0; k < width; k++) {
+      x[k]! += length * direction[k]!
+      residual[k]! += length * product[k]!
+    }
+    const next = scale(residual, base, scaled)
+    const keep = next / norm
+    for (let k = 0; k < width; k++) direction[k] = scaled[k]! + keep * direction[k]!
+    norm = next
+  }
+  for (let k = 0; k < width; k++) values[row * width + k] = x[k]!
+}
+
+/** scaled = residual / base; returns residual . scaled. */
+function scale(residual: Float64Array, base: Float64Array, scaled: Float64Array): number {
+  let norm = 0
+  for (let k = 0; k < residual.length; k++) {
+    scaled[k] = residual[k]! / base[k]!
+    norm += residual[k]! * scaled[k]!
+  }
+  return norm
+}
+
+/** out += sum over the row's columns of w (target - y.v) y, four y at a time so that v and out are read once. */
+function addObserved(
+  pairs: Pairs,
+  row: number,
+  fixed: Float32Array,
+  v: Float64Array,
+  target: number,
+  out: Float64Array,
+): void {
+  const { columns, weights } = pairs
+  const width = v.length
+  const end = pairs.starts[row + 1]!
+  let at = pairs.starts[row]!
+  for (; at + 4 <= end; at += 4) {
+    const y0 = columns[at]! * width
+    const y1 = columns[at + 1]! * width
+    const y2 = columns[at + 2]! * width
+    const y3 = columns[at + 3]! * width
+    let s0 = 0
+    let s1 = 0
+    let s2 = 0
+    let s3 = 0
+    for (let k = 0; k < width; k++) {
+      const value = v[k]!
+      s0 += fixed[y0 + k]! * value
+      s1 += fixed[y1 + k]! * value
+      s2 += fixed[y2 + k]! * value
+      s3 += fixed[y3 + k]! * value
+    }
+    s0 = weights[at]! * (target - s0)
+    s1 = weights[at + 1]! * (target - s1)
+    s2 = weights[at + 2]! * (target - s2)
+    s3 = weights[at + 3]! * (target - s3)
+    for (let k = 0; k < width; k++) {
+      out[k]! +=
+        s0 * fixed[y0 + k]! + s1 * fixed[y1 + k]! + s2 * fixed[y2 + k]! + s3 * fixed[y3 + k]!
+    }
+  }
+  for (; at < end; at++) {
+    const y = columns[at]! * width
+    let s = 0
+    for (let k = 0; k < width; k++) s += fixed[y + k]! * v[k]!
+    s = weights[at]! * (target - s)
+    for (let k = 0; k < width; k++) out[k]! += s * fixed[y + k]!
+  }
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0
+  for (let k = 0; k < a.length; k++) sum += a[k]! * b[k]!
+  return sum
+}

@@ -1,0 +1,97 @@
+import { type DuckDBConnection, LIST, listValue, VARCHAR } from '@duckdb/node-api'
+import { columnTypes } from '../../data/columnCondition.ts'
+import { identifier } from '../../data/duck.ts'
+import { JobFailure } from '../../errors.ts'
+import type { AttributeColumn, Snapshot, TrainingPlan } from '../engine.ts'
+
+/**
+ * Leaves the temporary table `modelItemRow`: index, id and the plan's attribute columns of every trained item, the
+ * last record of an item winning. JobFailure where a plan for attributes finds nothing to work with.
+ */
+export async function prepareItems(
+  connection: DuckDBConnection,
+  plan: TrainingPlan,
+  snapshot: Snapshot,
+): Promise<void> {
+  if (plan.attributes.length === 0 || snapshot.items.length === 0) {
+    requireNoAttributes(plan)
+    await connection.run('CREATE TEMP TABLE modelItemRow AS SELECT * FROM modelItem')
+    return
+  }
+  await requireColumns(connection, plan.attributes, snapshot.items)
+  const columns = plan.attributes.map(({ name }) => identifier(name)).join(', ')
+  await connection.run(
+    `CREATE TEMP TABLE modelItemRow AS
+     SELECT "index", id, ${columns} FROM modelItem LEFT JOIN (
+       SELECT ITEM_ID, ${columns}
+       FROM read_parquet($paths, union_by_name = true, filename = 'file', file_row_number = true)
+       QUALIFY row_number() OVER (
+         PARTITION BY ITEM_ID
+         ORDER BY list_position($paths, "file") DESC, file_row_number DESC) = 1
+     ) AS item ON id = ITEM_ID`,
+    { paths: listValue(snapshot.items) },
+    { paths: LIST(VARCHAR) },
+  )
+  if (plan.model !== 'itemAttributeAffinity') return
+  const anyValue = plan.attributes.map(({ name }) => `${identifier(name)} IS NOT NULL`)
+  const usable = await connection.runAndReadAll(
+    `SELECT count(*) FROM modelItemRow WHERE ${anyValue.join(' OR ')}`,
+  )
+  if (Number(usable.value(0, 0)) === 0)
+    throw new JobFailure(
+      `No item of the interactions has a value in the Items dataset's columns ${names(plan)}.`,
+    )
+}
+
+/** The items of each value of each attribute column, values split at `|` in category columns. */
+export async function attributeSets(
+  connection: DuckDBConnection,
+  columns: AttributeColumn[],
+): Promise<Uint32Array[]> {
+  const sets: Uint32Array[] = []
+  for (const column of columns) {
+    const name = identifier(column.name)
+    const value =
+      column.kind === 'category' ? `unnest(string_split(CAST(${name} AS VARCHAR), '|'))` : name
+    const rows = await connection.stream(
+      `SELECT CAST(dense_rank() OVER (ORDER BY value) - 1 AS UINTEGER), "index"
+       FROM (SELECT DISTINCT ${value} AS value, "index" FROM modelItemRow)
+       WHERE value IS NOT NULL ORDER BY 1, 2`,
+    )
+    const itemsOf: number[][] = []
+    for (let chunk = await rows.fetchChunk(); chunk?.rowCount; chunk = await rows.fetchChunk()) {
+      const values = chunk.getColumnVector(0)
+      const items = chunk.getColumnVector(1)
+      for (let row = 0; row < chunk.rowCount; row++) {
+        const at = values.getItem(row) as number
+        itemsOf[at] ??= []
+        itemsOf[at].push(items.getItem(row) as number)
+      }
+    }
+    for (const items of itemsOf) sets.push(Uint32Array.from(items))
+  }
+  return sets
+}
+
+function requireNoAttributes(plan: TrainingPlan): void {
+  if (plan.model !== 'itemAttributeAffinity') return
+  throw new JobFailure(
+    plan.attributes.length === 0
+      ? 'The Items dataset has no categorical or numerical column to train on.'
+      : 'The dataset group has no Items dataset with imported items to train on.',
+  )
+}
+
+async function requireColumns(
+  connection: DuckDBConnection,
+  attributes: AttributeColumn[],
+  paths: string[],
+): Promise<void> {
+  const types = await columnTypes(connection, paths)
+  for (const { name } of attributes) {
+    if (!types.has(name.toUpperCase()))
+      throw new JobFailure(`The imported items have no column ${name}.`)
+  }
+}
+
+const names = (plan: TrainingPlan) => plan.attributes.map(({ name }) => name).join(', ')

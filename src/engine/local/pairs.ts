@@ -1,0 +1,62 @@
+/** Sorted events of some users: event positions `begins[k]..ends[k])` of the k-th user become row k. */
+export type PairsOfEventsArgs = {
+  eventItems: Uint32Array
+  /** Undefined: every event weighs 1. */
+  eventWeights: Float32Array | undefined
+  begins: Uint32Array
+  ends: Uint32Array
+  itemCount: number
+  /** Results: one row per user ... */
+  starts: Uint32Array
+  columns: Uint32Array
+  weights: Float32Array
+  /** ... and the same pairs with one row per item. */
+  itemStarts: Uint32Array
+  itemColumns: Uint32Array
+  itemWeights: Float32Array
+}
+
+/** Events -> different (user, item) pairs by user and by item; a pair weighs as much as its heaviest event. */
+export function pairsOfEvents(args: PairsOfEventsArgs): void {
+  pairsByUser(args)
+  transpose(args)
+}
+
+function pairsByUser(args: PairsOfEventsArgs): void {
+  const { eventItems, eventWeights, begins, ends, starts, columns, weights } = args
+  const seenAt = new Int32Array(args.itemCount).fill(-1)
+  let size = 0
+  for (let row = 0; row < begins.length; row++) {
+    const rowStart = size
+    starts[row] = rowStart
+    for (let event = begins[row]!; event < ends[row]!; event++) {
+      const item = eventItems[event]!
+      const weight = eventWeights === undefined ? 1 : eventWeights[event]!
+      const at = seenAt[item]!
+      if (at >= rowStart) {
+        if (weight > weights[at]!) weights[at] = weight
+        continue
+      }
+      seenAt[item] = size
+      columns[size] = item
+      weights[size] = weight
+      size++
+    }
+  }
+  starts[begins.length] = size
+}
+
+function transpose(args: PairsOfEventsArgs): void {
+  const { begins, starts, columns, weights, itemStarts, itemColumns, itemWeights } = args
+  const size = starts[begins.length]!
+  for (let at = 0; at < size; at++) itemStarts[columns[at]! + 1]!++
+  for (let item = 0; item < args.itemCount; item++) itemStarts[item + 1]! += itemStarts[item]!
+  const next = itemStarts.slice()
+  for (let row = 0; row < begins.length; row++) {
+    for (let at = starts[row]!; at < starts[row + 1]!; at++) {
+      const to = next[columns[at]!]!++
+      itemColumns[to] = row
+      itemWeights[to] = weights[at]!
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import {
+  DOUBLE,
+  type DuckDBConnection,
+  type DuckDBValue,
+  LIST,
+  listValue,
+  VARCHAR,
+} from '@duckdb/node-api'
+import { columnTypes } from '../../data/columnCondition.ts'
+import { readRows } from '../../data/duck.ts'
+import { JobFailure } from '../../errors.ts'
+import type { EventRule, Snapshot, TrainingPlan } from '../engine.ts'
+import { sharedFloats32, sharedInts } from './arrays.ts'
+
+/** The events that count, by user index, each user's oldest first (ties by item index). */
+export type Events = {
+  userCount: number
+  itemCount: number
+  eventCount: number
+  /** Events of user u are at starts[u]..starts[u+1]). */
+  starts: Uint32Array
+  items: Uint32Array
+  /** Undefined: every event weighs 1. */
+  weights: Float32Array | undefined
+}
+
+const eventsMin = 1000
+const activeUsersMin = 25
+const activeUsersShareMin = 0.01
+
+/**
+ * Reads the events that the plan's rules let through, and leaves the temporary tables `modelUser` and `modelItem`
+ * (index, id; in byte order of the id) on the connection. Throws JobFailure where the data are not enough (spec E.8).
+ */
+export async function prepareEvents(
+  connection: DuckDBConnection,
+  plan: TrainingPlan,
+  snapshot: Snapshot,
+): Promise<Events> {
+  if (snapshot.interactions.length === 0)
+    throw new JobFailure('The dataset group has no interactions to train on.')
+  await selectEvents(connection, plan.events, snapshot.interactions)
+  const { eventCount, userCount, itemCount } = await requireEnough(connection, plan.events)
+  await connection.run(dictionarySql('modelUser', 'userId'))
+  await connection.run(dictionarySql('modelItem', 'itemId'))
+  const events = {
+    ...{ eventCount, userCount, itemCount },
+    starts: sharedInts(userCount + 1),
+    items: sharedInts(eventCount),
+    weights: plan.events.length === 0 ? undefined : sharedFloats32(eventCount),
+  }
+  await fetchEvents(connection, events)
+  await connection.run('DROP TABLE event')
+  return events
+}
+
+async function selectEvents(
+  connection: DuckDBConnection,
+  rules: EventRule[],
+  paths: string[],
+): Promise<void> {
+  const types = await columnTypes(connection, paths)
+  const { sql, values } = weightSql(rules, types)
+  await connection.run(
+    `CREATE TEMP TABLE event AS
+     SELECT * FROM (
+       SELECT USER_ID AS userId, ITEM_ID AS itemId, "TIMESTAMP" AS time, CAST(${sql} AS FLOAT) AS weight
+       FROM read_parquet($paths, union_by_name = true))
+     WHERE weight > 0`,
+    { ...values, paths: listValue(paths) },
+    {
+      ...Object.fromEntries(
+        Object.entries(values).map(([name, value]) => [
+          name,
+          typeof value === 'number' ? DOUBLE : VARCHAR,
+        ]),
+      ),
+      paths: LIST(VARCHAR),
+    },
+  )
+}
+
+/** An event's weight: the largest of the rules that match it, 0 where none does. */
+function weightSql(rules: EventRule[], types: Map<string, string>) {
+  const values: Record<string, DuckDBValue> = {}
+  if (rules.length === 0) return { sql: '1', values }
+  const cases = rules.map((rule, n) => {
+    const terms: string[] = []
+    if (rule.eventType !== undefined) {
+      requireColumn(types, 'EVENT_TYPE', 'an event type')
+      values[`type${n}`] = rule.eventType
+      terms.push(`EVENT_TYPE = $type${n}`)
+    }
+    if (rule.valueAtLeast !== undefined) {
+      requireColumn(types, 'EVENT_VALUE', 'an event value threshold')
+      values[`value${n}`] = rule.valueAtLeast
+      // NOTE: 9.99 as FLOAT is not 9.99 as DOUBLE, so that the threshold takes the column's type.
+      const type = types.get('EVENT_VALUE') === 'FLOAT' ? 'FLOAT' : 'DOUBLE'
+      terms.push(`EVENT_VALUE >= CAST($value${n} AS ${type})`)
+    }
+    values[`weight${n}`] = rule.weight
+    return `CASE WHEN ${terms.join(' AND ') || 'true'} THEN $weight${n} ELSE 0 END`
+  })
+  return { sql: `greatest(${cases.join(', ')})`, values }
+}
+
+function requireColumn(types: Map<string, string>, column: string, what: string): void {
+  if (!types.has(column))
+    throw new JobFailure(
+      `The solution asks for ${what}, but the Interactions dataset has no column ${column}.`,
+    )
+}
+
+async function requireEnough(connection: DuckDBConnection, rules: EventRule[]) {
+  const [row] = await readRows<Record<string, bigint>>(
+    connection,
+    `SELECT coalesce(sum(n), 0)::BIGINT AS events, count(*) AS users,
+       count(*) FILTER (n >= 2) AS active, (SELECT count(DISTINCT itemId) FROM event) AS items
+     FROM (SELECT count(*) AS n FROM event GROUP BY userId)`,
+  )
+  const [eventCount, userCount, active, itemCount] = [
+    Number(row!.events),
+    Number(row!.users),
+    Number(row!.active),
+    Number(row!.items),
+  ]
+  if (active < activeUsersMin)
+    throw new JobFailure('Dataset has fewer than 25 users with at least 2 interactions each.')
+  if (eventCount < eventsMin) {
+    const types = rules.flatMap((rule) => rule.eventType ?? [])
+    const after = types.length > 0 ? ` after filtering by event type: ${types.join(', ')}` : ''
+    throw new JobFailure(`Dataset has fewer than 1000 interactions${after}`)
+  }
+  if (active < activeUsersShareMin * userCount)
+    throw new JobFailure('Dataset has fewer than 1% of users with at least 2 interactions each.')
+  return { eventCount, userCount, itemCount }
+}
+
+// DuckDB orders text by its UTF-8 bytes.
+const dictionarySql = (table: string, column: string) =>
+  `CREATE TEMP TABLE ${table} AS
+   SELECT CAST(row_number() OVER (ORDER BY id) - 1 AS UINTEGER) AS "index", id
+   FROM (SELECT DISTINCT ${column} AS id FROM event)`
+
+async function fetchEvents(connection: DuckDBConnection, events: Events): Promise<void> {
+  const { starts, items, weights } = events
+  const rows = await connection.stream(
+    `SELECT modelUser."index", modelItem."index", weight
+     FROM event JOIN modelUser ON userId = modelUser.id JOIN modelItem ON itemId = modelItem.id
+     ORDER BY modelUser."index", time, modelItem."index", weight`,
+  )
+  let at = 0
+  for (let chunk = await rows.fetchChunk(); chunk?.rowCount; chunk = await rows.fetchChunk()) {
+    const user = chunk.getColumnVector(0)
+    const item = chunk.getColumnVector(1)
+    const weight = chunk.getColumnVector(2)
+    for (let row = 0; row < chunk.rowCount; row++, at++) {
+      starts[(user.getItem(row) as number) + 1]!++
+      items[at] = item.getItem(row) as number
+      if (weights !== undefined) weights[at] = weight.getItem(row) as number
+    }
+  }
+  for (let user = 0; user < events.userCount; user++) starts[user + 1]! += starts[user]!
+}

@@ -1,0 +1,64 @@
+import { type Pairs, sharedInts } from './arrays.ts'
+import type { EventRanges, Kernel } from './kernel.ts'
+import type { Events } from './prepare.ts'
+import { random, sample } from './random.ts'
+
+/** For each of some users the range of its events that belongs to a part: begins[k]..ends[k]). */
+export type Ranges = { begins: Uint32Array; ends: Uint32Array }
+
+/** All events of all users. */
+export function wholeRanges({ starts, userCount }: Events): Ranges {
+  const begins = sharedInts(userCount)
+  const ends = sharedInts(userCount)
+  begins.set(starts.subarray(0, userCount))
+  ends.set(starts.subarray(1))
+  return { begins, ends }
+}
+
+/**
+ * Cuts off each user's newest 20 %, rounded up (spec H.4, H.5). A user's only event stays in the older part: such
+ * users would otherwise be unknown to training, and be most of its users where repeat visits are rare.
+ */
+export function newestFifth({ begins, ends }: Ranges): { older: Ranges; newer: Ranges } {
+  const cuts = sharedInts(begins.length)
+  for (let k = 0; k < begins.length; k++) {
+    const count = ends[k]! - begins[k]!
+    cuts[k] = ends[k]! - Math.min(Math.ceil(0.2 * count), Math.max(0, count - 1))
+  }
+  return { older: { begins, ends: cuts }, newer: { begins: cuts, ends } }
+}
+
+/** A seeded sample of users, as many as have about `eventsMax` events together; all when they have fewer. */
+export function sampleUsers({ begins, ends }: Ranges, eventsMax: number, seed: number): Ranges {
+  let events = 0
+  for (let k = 0; k < begins.length; k++) events += ends[k]! - begins[k]!
+  const share = Math.min(1, eventsMax / Math.max(1, events))
+  const users = sample(begins.length, Math.ceil(share * begins.length), random(seed))
+  const picked = (from: Uint32Array) => {
+    const to = sharedInts(users.length)
+    users.forEach((user, k) => {
+      to[k] = from[user]!
+    })
+    return to
+  }
+  return { begins: picked(begins), ends: picked(ends) }
+}
+
+/** Events per listed user. */
+export const eventCounts = ({ begins, ends }: Ranges) => ends.map((end, k) => end - begins[k]!)
+
+/** The different pairs of a part, by user and by item. */
+export function pairsOf(
+  kernel: Kernel,
+  events: Events,
+  ranges: Ranges,
+  signal: AbortSignal,
+): Promise<{ byUser: Pairs; byItem: Pairs }> {
+  const parts: EventRanges = {
+    eventItems: events.items,
+    eventWeights: events.weights,
+    itemCount: events.itemCount,
+    ...ranges,
+  }
+  return kernel.pairs(parts, signal)
+}

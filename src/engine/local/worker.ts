@@ -1,0 +1,24 @@
+import { parentPort } from 'node:worker_threads'
+import { sharedSlots, type ThreadReply, type ThreadRequest, verbs } from './verbs.ts'
+
+/** Entry of a worker thread: answers each request once no block of it is left to take. */
+parentPort!.on('message', (request: ThreadRequest) => {
+  const reply: ThreadReply = { call: request.call }
+  try {
+    takeBlocks(request)
+  } catch (error) {
+    Atomics.store(request.shared, sharedSlots.stopped, 1)
+    reply.error = error
+  }
+  parentPort!.postMessage(reply)
+})
+
+function takeBlocks({ verb, args, blockCount, shared }: ThreadRequest): void {
+  const run = verbs[verb] as (args: unknown, block: number) => void
+  while (Atomics.load(shared, sharedSlots.stopped) === 0) {
+    const block = Atomics.add(shared, sharedSlots.next, 1)
+    if (block >= blockCount) return
+    run(args, block)
+    Atomics.add(shared, sharedSlots.finished, 1)
+  }
+}

@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { type Duck, openDuck, withConnection } from '../../src/data/duck.ts'
+import type { Model, Run, Snapshot, TrainingPlan } from '../../src/engine/engine.ts'
+import { localEngine } from '../../src/engine/local/engine.ts'
+import { readModel } from '../../src/engine/local/modelFiles.ts'
+import { JobFailure } from '../../src/errors.ts'
+
+const plan: TrainingPlan = {
+  model: 'itemAffinity',
+  factorCount: 32,
+  seed: 3,
+  events: [],
+  attributes: [],
+}
+const quiet: Run = { signal: new AbortController().signal, progress() {} }
+
+async function bench(t: TestContext, threads = 2) {
+  const folder = await mkdtemp(join(tmpdir(), 'engine-'))
+  const duck = await openDuck({ threads, memoryBytes: 5e8, scratch: join(folder, 'scratch') })
+  const engine = localEngine({ duck, threads })
+  t.after(async () => {
+    await engine.close()
+    await duck.close()
+    await rm(folder, { recursive: true })
+  })
+  return { folder, duck, engine }
+}
+
+/** Writes rows that a SELECT makes to a Parquet file. */
+const write = (duck: Duck, select: string, path: string) =>
+  withConnection(duck, (connection) => connection.run(`COPY (${select}) TO '${path}'`))
+
+/**
+ * 400 users of two communities, 20 events each on the 30 items of their own: users u000..u199 red ones, the others
+ * blue ones. Items carry their community as COLOR, every third one `big` as well, and a PRICE.
+ */
+async function twoCommunities(folder: string, duck: Duck): Promise<Snapshot> {
+  const interactions = join(folder, 'interactions.parquet')
+  const items = join(folder, 'items.parquet')
+  await write(
+    duck,
+    `SELECT format('u{:03}', u) AS USER_ID,
+       format('i{:02}', (u // 200) * 30 + (hash(u * 1000 + n) % 30)) AS ITEM_ID,
+       (1000 * n + u)::BIGINT AS "TIMESTAMP", IF(n % 2 = 0, 'view', 'buy') AS EVENT_TYPE,
+       (n / 10.0)::FLOAT AS EVENT_VALUE
+     FROM range(400) AS users(u), range(20) AS events(n)`,
+    interactions,
+  )
+  await write(
+    duck,
+    `SELECT format('i{:02}', i) AS ITEM_ID,
+       IF(i < 30, 'red', 'blue') || IF(i % 3 = 0, '|big', '') AS COLOR, (i % 5)::DOUBLE AS PRICE
+     FROM range(60) AS items(i)`,
+    items,
+  )
+  return { interactions: [interactions], items: [items], users: [] }
+}
+
+const idsOf = ({ userIds }: Model, users: Uint32Array) =>
+  Array.from(users, (u) =>
+    Buffer.from(userIds.bytes.subarray(userIds.offsets[u], userIds.offsets[u + 1])).toString(),
+  )
+
+test('the segment of an item is its community', async (t) => {
+  const { folder, duck, engine } = await bench(t)
+  const snapshot = await twoCommunities(folder, duck)
+  const phases = new Set<string>()
+  const run: Run = { ...quiet, progress: (phase) => phases.add(phase) }
+  const document = await engine.train(plan, snapshot, join(folder, 'model'), run)
+  assert.deepEqual([document.userCount, document.itemCount, document.eventCount], [400, 60, 8000])
+  assert.deepEqual([...phases], ['prepare', 'choose', 'measure', 'train', 'write'])
+  assert.deepEqual(Object.keys(document.metrics), [
+    'coverage',
+    'hits_at_1_percent',
+    'recall_at_1_percent',
+  ])
+
+  const model = await engine.open(join(folder, 'model'))
+  assert.deepEqual(model.document, document)
+  assert.equal(model.itemIndex('i07'), 7)
+  assert.equal(model.itemIndex('i99'), undefined)
+  const red = Uint32Array.of(model.itemIndex('i07')!)
+  const blue = Uint32Array.of(model.itemIndex('i37')!)
+  const lists = await model.segment(
+    [{ items: red }, { items: blue }],
+    100,
+    [undefined, undefined],
+    run,
+  )
+  assert(idsOf(model, lists[0]!).every((id) => id < 'u200'))
+  assert(idsOf(model, lists[1]!).every((id) => id >= 'u200'))
+
+  const mask = new Uint8Array(50)
+  mask[1] = 0b101 // users 8 and 10
+  const [masked] = await model.segment([{ items: blue }], 100, [mask], run)
+  assert.deepEqual(idsOf(model, masked!.toSorted()), ['u008', 'u010'])
+  await model.close()
+  await assert.rejects(model.segment([{ items: red }], 1, [undefined], run), /closed/)
+})
+
+test('model files are the same bytes on a rerun and for any number of threads', async (t) => {
+  const digests: string[][] = []
+  for (const threads of [1, 2, 2]) {
+    const { folder, duck, engine } = await bench(t, threads)
+    const snapshot = await twoCommunities(folder, duck)
+    const attributes = [
+      { name: 'COLOR', kind: 'category' as const },
+      { name: 'PRICE', kind: 'number' as const },
+    ]
+    const model = join(folder, 'model')
+    await engine.train(
+      { ...plan, model: 'itemAttributeAffinity', attributes },
+      snapshot,
+      model,
+      quiet,
+    )
+    const names = (await readdir(model)).sort()
+    const expected = ['items.f32', 'items.parquet', 'model.json', 'users.f32', 'users.parquet']
+    assert.deepEqual(names, expected)
+    const digest = async (name: string) =>
+      createHash('sha256')
+        .update(await readFile(join(model, name)))
+        .digest('hex')
+    digests.push(await Promise.all(names.map(digest)))
+  }
+  assert.deepEqual(digests[0], digests[1])
+  assert.deepEqual(digests[1], digests[2])
+})
+
+test('the segment of a set orders users by the sum of positive affinities times the chosen weight', async (t) => {
+  const { folder, duck, engine } = await bench(t)
+  const snapshot = await twoCommunities(folder, duck)
+  const attributes = [{ name: 'COLOR', kind: 'category' as const }]
+  const byAttribute: TrainingPlan = { ...plan, model: 'itemAttributeAffinity', attributes }
+  const path = join(folder, 'model')
+  const document = await engine.train(byAttribute, snapshot, path, quiet)
+  const { users, items, weights } = await withConnection(duck, (c) => readModel(c, path))
+  const set = Uint32Array.of(0, 3, 6, 33)
+  const mean = weights.normaliser.reduce((sum, z) => sum + z, 0) / 400
+  const scores = Array.from({ length: 400 }, (_, user) => {
+    let sum = 0
+    for (const item of set) {
+      let dot = 0
+      for (let k = 0; k < 32; k++)
+        dot += users.values[user * 32 + k]! * items.values[item * 32 + k]!
+      sum += Math.max(0, dot)
+    }
+    const a = weights.activity[user]!
+    const z = weights.normaliser[user]! + 1e-3 * mean
+    return sum * { s: 1, 's*sqrt(a)': Math.sqrt(a), 's*a': a, 's*a/z': a / z }[document.score]
+  })
+  const model = await engine.open(path)
+  const [list] = await model.segment([{ items: set }], 400, [undefined], quiet)
+  assert.equal(new Set(list).size, 400)
+  for (let k = 1; k < 400; k++) {
+    const [before, after] = [scores[list![k - 1]!]!, scores[list![k]!]!]
+    assert(before >= after * (1 - 1e-5), `place ${k}: ${before} before ${after}`)
+  }
+})
+
+test('event rules say which events count, and the last record of an item wins', async (t) => {
+  const { folder, duck, engine } = await bench(t)
+  const snapshot = await twoCommunities(folder, duck)
+  const events = [
+    { eventType: 'buy', weight: 1 },
+    { eventType: 'view', valueAtLeast: 1.8, weight: 0.5 },
+    { eventType: 'view', valueAtLeast: 1.0, weight: 0 },
+  ]
+  const newer = join(folder, 'newer.parquet')
+  await write(duck, `SELECT 'i07' AS ITEM_ID, 'green' AS COLOR`, newer)
+  const path = join(folder, 'model')
+  const document = await engine.train(
+    { ...plan, events, attributes: [{ name: 'COLOR', kind: 'category' }] },
+    { ...snapshot, items: [...snapshot.items, newer] },
+    path,
+    quiet,
+  )
+  assert.equal(document.eventCount, 400 * 11) // ten bought, and the view of value 1.8
+  const colors = await withConnection(duck, async (connection) => {
+    const sql = `SELECT COLOR FROM '${path}/items.parquet' WHERE id IN ('i07', 'i08') ORDER BY id`
+    return (await connection.runAndReadAll(sql)).getColumns()[0]
+  })
+  assert.deepEqual(colors, ['green', 'red'])
+})
+
+test('too few data fail with the reasons that AWS gives (spec E.8)', async (t) => {
+  const { folder, duck, engine } = await bench(t)
+  const full = await twoCommunities(folder, duck)
+  const train = (change: Partial<TrainingPlan>, snapshot: Snapshot) =>
+    engine.train({ ...plan, ...change }, snapshot, join(folder, 'model'), quiet)
+  const from = async (name: string, where: string) => {
+    const path = join(folder, `${name}.parquet`)
+    await write(duck, `SELECT * FROM '${full.interactions[0]}' WHERE ${where}`, path)
+    return { ...full, interactions: [path] }
+  }
+  const fails = (promise: Promise<unknown>, message: string | RegExp) =>
+    assert.rejects(promise, (error: Error) => {
+      assert(error instanceof JobFailure)
+      if (typeof message === 'string') assert.equal(error.message, message)
+      else assert.match(error.message, message)
+      return true
+    })
+  const few = 'Dataset has fewer than 25 users with at least 2 interactions each.'
+  await fails(train({}, await from('few', `USER_ID < 'u024'`)), few)
+  await fails(train({ events: [{ eventType: 'sell', weight: 1 }] }, full), few)
+  await fails(
+    train({}, await from('small', `USER_ID < 'u040'`)),
+    'Dataset has fewer than 1000 interactions',
+  )
+  await fails(
+    train({ events: [{ eventType: 'buy', weight: 1 }] }, await from('buys', `USER_ID < 'u090'`)),
+    'Dataset has fewer than 1000 interactions after filtering by event type: buy',
+  )
+  const single = join(folder, 'single.parquet')
+  await write(
+    duck,
+    `SELECT USER_ID, ITEM_ID, "TIMESTAMP" FROM '${full.interactions[0]}' WHERE USER_ID < 'u030'
+     UNION ALL SELECT 'x' || n, 'i01', n FROM range(4000) AS singles(n)`,
+    single,
+  )
+  await fails(train({}, { ...full, interactions: [single] }), /fewer than 1% of users/)
+  const byAttribute: Partial<TrainingPlan> = {
+    model: 'itemAttributeAffinity',
+    attributes: [{ name: 'COLOR', kind: 'category' }],
+  }
+  await fails(train(byAttribute, { ...full, items: [] }), /no Items dataset/)
+  await fails(train({ ...byAttribute, attributes: [] }, full), /no categorical or numerical column/)
+  const strangers = join(folder, 'strangers.parquet')
+  await write(duck, `SELECT 'other' AS ITEM_ID, 'red' AS COLOR`, strangers)
+  await fails(train(byAttribute, { ...full, items: [strangers] }), /No item of the interactions/)
+  await fails(
+    train({ events: [{ valueAtLeast: 2, weight: 1 }] }, { ...full, interactions: [single] }),
+    /no column EVENT_VALUE/,
+  )
+  assert(!(await readdir(folder)).some((name) => name.startsWith('model')))
+})
+
+test('a training that is stopped throws the reason and leaves nothing', async (t) => {
+  const { folder, duck, engine } = await bench(t)
+  const snapshot = await twoCommunities(folder, duck)
+  for (const stopAt of ['prepare', 'choose', 'train', 'write']) {
+    const controller = new AbortController()
+    const reason = new Error(`stopped at ${stopAt}`)
+    const run: Run = {
+      signal: controller.signal,
+      progress: (phase) => phase === stopAt && controller.abort(reason),
+    }
+    await assert.rejects(engine.train(plan, snapshot, join(folder, 'model'), run), reason)
+  }
+  assert(!(await readdir(folder)).some((name) => name.startsWith('model')))
+})
