@@ -34,7 +34,8 @@ export async function planDemo(folder: CsvFolder): Promise<DemoPlan> {
   const title = items && freeTexts(items)[0]?.name
   const main = attributes.find(({ kind }) => kind === 'text')?.name
   const popular = await folder.popularItems(3, main)
-  const titles = title ? await folder.itemValues(popular, title) : new Map<string, string>()
+  const known = title ?? main
+  const words = known ? await folder.itemValues(popular, known) : new Map<string, string>()
   const filter = categories[0] && (await userFilter(folder, categories[0].name))
 
   return {
@@ -43,7 +44,10 @@ export async function planDemo(folder: CsvFolder): Promise<DemoPlan> {
       ...(items && hasMetadata('items', items) && { items: schemaOf('items', items) }),
       ...(users && hasMetadata('users', users) && { users: schemaOf('users', users) }),
     },
-    itemQueries: popular.map((itemId) => ({ itemId, label: titles.get(itemId) || itemId })),
+    itemQueries: popular.map((itemId) => {
+      const word = words.get(itemId)
+      return { itemId, label: !word ? itemId : title ? word : `${itemId} (${main} ${word})` }
+    }),
     ...(attributes.length > 0 && { attributeQueries: await askAttributes(folder, attributes) }),
     ...(filter && { filter }),
     userColumns: categories.slice(0, 2).map(({ name }) => name),
