@@ -15,7 +15,7 @@ import {
   versionEnded,
 } from './smallShop.ts'
 
-const s = await server({ after }, { OPENPERSONALIZE_QUOTA_PENDING_SOLUTION_VERSIONS: '7' })
+const s = await server({ after }, { OPENPERSONALIZE_QUOTA_PENDING_SOLUTION_VERSIONS: '4' })
 const { personalize } = s
 const shop = await smallShop(s)
 const models = join(s.dataDir, 'models')
@@ -183,7 +183,7 @@ describe('effect', () => {
     for (const refusal of refusals)
       match(
         String((refusal as PromiseRejectedResult).reason),
-        /LimitExceededException: More than 7 resources with PENDING or IN_PROGRESS status\./,
+        /LimitExceededException: More than 4 resources with PENDING or IN_PROGRESS status\./,
       )
     const { solutionVersions = [] } = await personalize.listSolutionVersions({ solutionArn })
     equal(solutionVersions.length, attempts.length - refusals.length)
