@@ -34,10 +34,8 @@ export const makeArn = (caller: Caller, kind: Kind, name: string) =>
   `arn:${partition(caller.region)}:personalize:${caller.region}:${caller.account}:${arnTypes[kind]}/${name}`
 
 /** The ARN of something AWS provides (recipe, algorithm, feature transformation): no region, no account. */
-export const serviceArn = (
-  kind: 'recipe' | 'algorithm' | 'featureTransformation',
-  name: string,
-) => `arn:aws:personalize:::${arnTypes[kind]}/${name}`
+export const serviceArn = (kind: 'recipe' | 'algorithm' | 'featureTransformation', name: string) =>
+  `arn:aws:personalize:::${arnTypes[kind]}/${name}`
 
 /** What stands behind the resource type: `name`, `group/TYPE` or `solution/version`. */
 export const arnPath = (arn: string) => arn.slice(arn.indexOf('/') + 1)
