@@ -1,12 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { after } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Personalize } from '@aws-sdk/client-personalize'
 import { client } from '../harness.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const preload = fileURLToPath(new URL('./killAt.ts', import.meta.url))
+
+/** A test that fails midway leaves its server running, which would keep the test process alive for ever. */
+const children = new Set<ChildProcess>()
+after(() => {
+  for (const child of children) child.kill('SIGKILL')
+})
 
 /** How a process ended: its exit code, or the signal that ended it. */
 export type Ended = { code: number | null; signal: NodeJS.Signals | null; log: string }
@@ -43,7 +50,11 @@ export function startProcess(dataDir: string, killAt?: string): ServerProcess {
     log += `${line}\n`
     for (const [text, resolve] of waiting) if (line.includes(text)) resolve()
   })
-  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, log }) as Ended)
+  children.add(child)
+  const ended = once(child, 'close').then(([code, signal]) => {
+    children.delete(child)
+    return { code, signal, log } as Ended
+  })
   const endedEarly = async (): Promise<never> => {
     const { code, signal } = await ended
     throw new Error(`the server ended early: ${signal ?? code}\n${log.slice(-4000)}`)
