@@ -3,48 +3,41 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Quota, quotas } from './limits.ts'
 
-/** Every setting but the quotas: its flag, its variable, its default and what it means. */
+/** Every setting but the quotas: its default and what it means. Flag and variable follow from the name. */
 export const settings = {
-  port: { env: 'OPENPERSONALIZE_PORT', default: '8080', means: 'port; 0 takes a free one' },
-  host: { env: 'OPENPERSONALIZE_HOST', default: '127.0.0.1', means: 'address to listen on' },
+  port: { default: '8080', means: 'port; 0 takes a free one' },
+  host: { default: '127.0.0.1', means: 'address to listen on' },
   dataDir: {
-    env: 'OPENPERSONALIZE_DATA_DIR',
     default: './.openpersonalize',
     means: 'folder that holds everything: metadata, buckets, datasets, models',
   },
-  region: { env: 'AWS_REGION', default: 'us-east-1', means: 'region in ARNs and signatures' },
+  region: { default: 'us-east-1', means: 'region in ARNs and signatures' },
   account: {
-    env: 'OPENPERSONALIZE_ACCOUNT',
     default: '123456789012',
     means: 'account id in ARNs, 12 digits',
   },
   credentials: {
-    env: 'OPENPERSONALIZE_CREDENTIALS',
     default: '',
     means:
       'file of access keys in the AWS credentials format; without one `test`/`test` is accepted, on loopback only',
   },
   threads: {
-    env: 'OPENPERSONALIZE_THREADS',
     default: '',
     means: 'threads for training and segments; default: the cores of the machine',
   },
   memory: {
-    env: 'OPENPERSONALIZE_MEMORY',
     default: '',
     means: 'bytes that DuckDB may use before it spills to disk; default: a quarter of the memory',
   },
   logLevel: {
-    env: 'OPENPERSONALIZE_LOG_LEVEL',
     default: 'info',
     means: 'fatal, error, warn, info, debug, trace or silent; logs go to stderr',
   },
   quotas: {
-    env: 'OPENPERSONALIZE_QUOTAS',
     default: 'open',
     means: '`open` (what the machine can do) or `aws` (exactly the quotas of AWS)',
   },
-} as const satisfies Record<string, { env: string; default: string; means: string }>
+} as const satisfies Record<string, { default: string; means: string }>
 
 /** The settings as read and checked, frozen. */
 export type Config = {
@@ -66,9 +59,15 @@ export type Config = {
 export const flagName = (setting: string) =>
   `--${setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 
-/** `datasetGroups` -> `OPENPERSONALIZE_QUOTA_DATASET_GROUPS` */
-export const quotaVariable = (quota: string) =>
-  `OPENPERSONALIZE_QUOTA_${quota.replace(/[A-Z]/g, '_$&').toUpperCase()}`
+/** The setting of a quota: `datasetGroups` -> `quotaDatasetGroups` */
+export const quotaSetting = (quota: string) =>
+  `quota${quota.charAt(0).toUpperCase()}${quota.slice(1)}`
+
+/** `dataDir` -> `OPENPERSONALIZE_DATA_DIR`; the region has the variable that AWS's tools use. */
+export const variableName = (setting: string) =>
+  setting === 'region'
+    ? 'AWS_REGION'
+    : `OPENPERSONALIZE_${setting.replace(/[A-Z]/g, '_$&').toUpperCase()}`
 
 /** A setting that cannot be used; the message names it and says what would be right. */
 export class ConfigError extends Error {}
@@ -76,10 +75,9 @@ export class ConfigError extends Error {}
 /** Reads flags first, then variables, then defaults. Throws ConfigError. */
 export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Config {
   const flags = parseFlags(argv)
-  const text = (name: keyof typeof settings): string => {
-    const { env: variable, default: fallback } = settings[name]
-    return flags[flagName(name).slice(2)] ?? (env[variable] || fallback)
-  }
+  const given = (name: string): string | undefined =>
+    flags[flagName(name).slice(2)] ?? (env[variableName(name)] || undefined)
+  const text = (name: keyof typeof settings): string => given(name) ?? settings[name].default
   const preset = oneOf('quotas', text('quotas'), ['open', 'aws'] as const)
   return Object.freeze({
     port: count('port', text('port'), 0, 65_535),
@@ -95,9 +93,10 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = pro
     quotas: Object.freeze(
       Object.fromEntries(
         (Object.keys(quotas) as Quota[]).map((quota) => {
-          const variable = quotaVariable(quota)
-          const own = env[variable]
-          return [quota, own ? count(variable, own, 0, 1e15) : quotas[quota][preset]]
+          const own = given(quotaSetting(quota))
+          const value =
+            own === undefined ? quotas[quota][preset] : count(quotaSetting(quota), own, 0, 1e15)
+          return [quota, value]
         }),
       ) as Record<Quota, number>,
     ),
@@ -107,26 +106,19 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = pro
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 function parseFlags(argv: readonly string[]): Record<string, string> {
+  const names = [...Object.keys(settings), ...Object.keys(quotas).map(quotaSetting)]
+  const flags = names.map((name) => [flagName(name).slice(2), { type: 'string' as const }])
   try {
-    return parseArgs({
-      args: [...argv],
-      options: Object.fromEntries(
-        Object.keys(settings).map((name) => [flagName(name).slice(2), { type: 'string' as const }]),
-      ),
-    }).values as Record<string, string>
+    return parseArgs({ args: [...argv], options: Object.fromEntries(flags) }).values as Record<
+      string,
+      string
+    >
   } catch (error) {
-    throw new ConfigError(
-      `${(error as Error).message}. The flags are ${Object.keys(settings).map(flagName).join(', ')}.`,
-      { cause: error },
-    )
+    throw new ConfigError(`${(error as Error).message}. --help lists the flags.`, { cause: error })
   }
 }
 
-function label(setting: string): string {
-  return setting in settings
-    ? `${flagName(setting)} (${settings[setting as keyof typeof settings].env})`
-    : setting
-}
+const label = (setting: string) => `${flagName(setting)} (${variableName(setting)})`
 
 function count(setting: string, text: string, least: number, most: number): number {
   const value = Number(text)

@@ -1,6 +1,6 @@
 /**
  * The quotas that can be told apart: AWS's own number (spec C.7, D.3) and the number of the `open` preset, which is
- * bounded by what one machine can do. One variable each overrides: OPENPERSONALIZE_QUOTA_DATASET_GROUPS ...
+ * bounded by what one machine can do. Each has a setting that overrides both.
  */
 export const quotas = {
   schemas: { aws: 500, open: 100_000, means: 'schemas' },

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import * as module from 'node:module'
-import { ConfigError, flagName, quotaVariable, settings } from './config.ts'
+import { ConfigError, flagName, quotaSetting, settings, variableName } from './config.ts'
 import { DataDirectoryLocked } from './errors.ts'
 import { quotas } from './limits.ts'
 
@@ -15,40 +15,50 @@ module.enableCompileCache()
 const commands: Record<string, (argv: string[]) => Promise<void>> = {
   serve: async (argv) => (await import('./cli/serve.ts')).serve(argv),
   demo: async (argv) => (await import('./cli/demo.ts')).demo(argv),
-  config: async () => {
-    process.stdout.write(`${settingsTable()}\n`)
+  help: async () => {
+    process.stdout.write(help())
   },
 }
 
-const [first = 'serve', ...rest] = process.argv.slice(2)
-const argv = first.startsWith('-') ? [first, ...rest] : rest
-const command = commands[first.startsWith('-') ? 'serve' : first]
+const words = process.argv.slice(2)
+const asked = words.some((word) => word === '--help' || word === '-h')
+const [first = 'serve', ...rest] = words[0]?.startsWith('-') ? ['serve', ...words] : words
+const command = asked ? commands.help : commands[first]
 try {
   if (!command)
     throw new ConfigError(
       `There is no command ${first}. The commands are ${Object.keys(commands).join(', ')}.`,
     )
-  await command(argv)
+  await command(rest)
 } catch (error) {
   if (!(error instanceof ConfigError || error instanceof DataDirectoryLocked)) throw error
   process.stderr.write(`${error.message}\n`)
   process.exitCode = 1
 }
 
+function help(): string {
+  return `Usage: openpersonalize [serve] [flags]   serve the Amazon Personalize API until SIGTERM
+       openpersonalize demo [--keep] [--data FOLDER]   from CSV files to segments, step by step
+       openpersonalize help   this text
+
+Flags of serve count before variables, variables before defaults.
+
+${settingsTable()}
+`
+}
+
 /** The table of all settings, as the README has it. */
 function settingsTable(): string {
-  const rows = Object.entries(settings).map(
-    ([name, { env, default: value, means }]) =>
-      `| \`${flagName(name)}\` | \`${env}\` | ${value && `\`${value}\``} | ${means} |`,
+  const rows = Object.entries(settings).map(([name, { default: value, means }]) =>
+    row(name, value && `\`${value}\``, means),
   )
-  const quotaRows = Object.entries(quotas).map(
-    ([name, { aws, open, means }]) =>
-      `| | \`${quotaVariable(name)}\` | \`${open}\` (aws: \`${aws}\`) | ${means} |`,
+  const quotaRows = Object.entries(quotas).map(([name, { aws, open, means }]) =>
+    row(quotaSetting(name), `\`${open}\` (aws: \`${aws}\`)`, means),
   )
-  return [
-    '| Flag | Variable | Default | Meaning |',
-    '|---|---|---|---|',
-    ...rows,
-    ...quotaRows,
-  ].join('\n')
+  const head = ['| Flag | Variable | Default | Meaning |', '|---|---|---|---|']
+  return [...head, ...rows, ...quotaRows].join('\n')
+}
+
+function row(setting: string, value: string, means: string): string {
+  return `| \`${flagName(setting)}\` | \`${variableName(setting)}\` | ${value} | ${means} |`
 }

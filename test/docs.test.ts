@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { startServer } from '../src/cli/serverProcess.ts'
-import { quotaVariable } from '../src/config.ts'
+import { quotaSetting, variableName } from '../src/config.ts'
 import { operation, operationNames } from '../src/contract.ts'
 import { quotas } from '../src/limits.ts'
 import { operations } from '../src/operations/index.ts'
@@ -68,15 +68,18 @@ test("the README's table of operations is what the code has", async () => {
   assert.ok(readme.includes(`${built} of ${operationNames.length} operations are built`))
 })
 
-test("the README's table of settings is what `config` prints", async () => {
-  const { stdout } = await run(process.execPath, [join(root, 'src/main.ts'), 'config'])
-  assert.ok((await read('README.md')).includes(stdout), `README.md must hold:\n${stdout}`)
+test("the README's table of settings is what `help` prints", async () => {
+  const { stdout } = await run(process.execPath, [join(root, 'src/main.ts'), 'help'])
+  const table = stdout.slice(stdout.indexOf('| Flag'))
+  assert.ok((await read('README.md')).includes(table), `README.md must hold:\n${table}`)
 })
 
 test('each quota and each recipe is documented', async () => {
   const texts = (await Promise.all(pages.slice(1).map(read))).join()
-  for (const quota of Object.keys(quotas))
-    assert.ok(texts.includes(`\`${quotaVariable(quota)}\``), `${quota} is in no page of operations`)
+  for (const quota of Object.keys(quotas)) {
+    const variable = variableName(quotaSetting(quota))
+    assert.ok(texts.includes(`\`${variable}\``), `${quota} is in no page of operations`)
+  }
   const recipes = await read('docs/operations/recipe.md')
   for (const { name } of catalog) assert.ok(recipes.includes(`\`${name}\``), name)
 })

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { getHeapStatistics } from 'node:v8'
 import underPressure from '@fastify/under-pressure'
-import { type FastifyReply, type FastifyRequest, fastify, LogController } from 'fastify'
+import { type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { Context } from '../context.ts'
 import { ServiceError } from '../errors.ts'
 import { wireLimits } from '../limits.ts'
@@ -19,8 +19,6 @@ export type Listening = { url: string; port: number; close: () => Promise<void> 
  */
 export async function listen(ctx: Context, options: ListenOptions = {}): Promise<Listening> {
   const app = fastify({
-    loggerInstance: ctx.log,
-    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     requestIdHeader: false,
     bodyLimit: wireLimits.requestBytesMax,
