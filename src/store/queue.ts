@@ -28,6 +28,7 @@ export async function openQueue(database: Database, log: Logger): Promise<Queue>
     useListenNotify: true,
     schedule: false,
     superviseIntervalSeconds: 3600,
+    flowIntervalSeconds: 3600, // no job waits for another; looking whether one does delays the start
     reindex: false,
     monitorVacuum: false,
   })
@@ -48,7 +49,8 @@ export async function openQueue(database: Database, log: Logger): Promise<Queue>
       await boss.send(kind, { arn }, { db: fromKysely(tx) })
     },
     async clear() {
-      await boss.deleteAllJobs()
+      // Kind by kind: for all at once pg-boss truncates, and new files cost the start more than the few rows.
+      for (const kind of jobKinds) await boss.deleteAllJobs(kind)
     },
     async work(handler, atOnce) {
       for (const kind of jobKinds)
