@@ -1,0 +1,79 @@
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { sizes } from './data.ts'
+import { importing } from './import.ts'
+import { type Report, report } from './report.ts'
+import { request } from './request.ts'
+import { segment } from './segment.ts'
+import { importInto, type Measured, trainIn } from './shop.ts'
+import { start } from './start.ts'
+import { train } from './train.ts'
+
+/** What a benchmark is given. */
+export type Bench = {
+  report: Report
+  /** Temporary, removed at the end. */
+  folder: string
+  /** Names of the sizes to measure. */
+  sizes: string[]
+  /** The data directory of a size, its interactions imported, or a model trained too; the work is done once in a run. */
+  imported(size: string): Promise<Prepared>
+  trained(size: string): Promise<Prepared>
+}
+type Prepared = { dataDir: string; measured: Measured }
+
+const benchmarks: Record<string, (bench: Bench) => Promise<void>> = {
+  import: importing,
+  train,
+  segment,
+  start,
+  request,
+}
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'string' }, size: { type: 'string', multiple: true } },
+})
+const names = positionals.length > 0 ? positionals : Object.keys(benchmarks)
+const wrong = [
+  ...names.filter((name) => !(name in benchmarks)),
+  ...(values.size ?? []).filter((size) => !(size in sizes)),
+]
+if (wrong.length > 0) {
+  const known = `${Object.keys(benchmarks).join(', ')}; --size is one of ${Object.keys(sizes).join(', ')}`
+  process.stderr.write(`There is no ${wrong.join(', ')}. The benchmarks are ${known}.\n`)
+  process.exit(1)
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'openpersonalize-bench-'))
+process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+
+const bench: Bench = {
+  report: report(),
+  folder,
+  sizes: values.size ?? Object.keys(sizes),
+  imported: oncePerSize(async (size) => {
+    const dataDir = join(folder, size)
+    return { dataDir, measured: await importInto(dataDir, size) }
+  }),
+  trained: oncePerSize(async (size) => {
+    const { dataDir } = await bench.imported(size)
+    return { dataDir, measured: await trainIn(dataDir) }
+  }),
+}
+for (const name of names) await benchmarks[name]!(bench)
+process.stdout.write(`${bench.report.table()}\n`)
+if (values.json) await bench.report.writeJson(values.json)
+
+function oncePerSize(prepare: (size: string) => Promise<Prepared>) {
+  const prepared = new Map<string, Promise<Prepared>>()
+  return (size: string): Promise<Prepared> => {
+    const found = prepared.get(size) ?? prepare(size)
+    prepared.set(size, found)
+    return found
+  }
+}

@@ -1,0 +1,163 @@
+import { existsSync } from 'node:fs'
+import { copyFile, glob, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Personalize } from '@aws-sdk/client-personalize'
+import { startServer } from '../src/cli/serverProcess.ts'
+import { interactions } from './cache.ts'
+import { queryLines } from './data.ts'
+
+/** How long some work took and the most memory the server held meanwhile; undefined where the system does not tell. */
+export type Measured = { seconds: number; peakMb: number | undefined }
+
+const arn = (path: string) => `arn:aws:personalize:us-east-1:123456789012:${path}`
+const roleArn = 'arn:aws:iam::123456789012:role/bench'
+const datasetGroupArn = arn('dataset-group/bench')
+const solutionArn = arn('solution/bench')
+
+/** Runs `work` against a server of its own on the data directory, and gives what it returns. */
+export async function serving<Result>(
+  dataDir: string,
+  work: (personalize: Personalize, pid: number, endpoint: string) => Promise<Result>,
+): Promise<Result> {
+  const server = await startServer(dataDir, ['--log-level', 'error'])
+  process.once('exit', server.kill)
+  const personalize = new Personalize({
+    endpoint: server.endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+  })
+  try {
+    return await work(personalize, server.pid, server.endpoint)
+  } finally {
+    personalize.destroy()
+    await server.stop()
+    process.off('exit', server.kill)
+  }
+}
+
+/** Imports the interactions of a size into a data directory, from Create to ACTIVE. */
+export async function importInto(dataDir: string, sizeName: string): Promise<Measured> {
+  const bucket = join(dataDir, 's3', 'bench')
+  await mkdir(bucket, { recursive: true })
+  await copyFile(await interactions(sizeName), join(bucket, 'interactions.csv'))
+  return serving(dataDir, async (personalize, pid) => {
+    await personalize.createDatasetGroup({ name: 'bench' })
+    const { schemaArn } = await personalize.createSchema({ name: 'bench', schema })
+    const { datasetArn } = await personalize.createDataset({
+      name: 'bench',
+      datasetType: 'Interactions',
+      datasetGroupArn,
+      schemaArn,
+    })
+    return measured(pid, async () => {
+      const { datasetImportJobArn } = await personalize.createDatasetImportJob({
+        jobName: 'bench',
+        datasetArn,
+        dataSource: { dataLocation: 's3://bench/interactions.csv' },
+        roleArn,
+      })
+      await active(
+        async () =>
+          (await personalize.describeDatasetImportJob({ datasetImportJobArn })).datasetImportJob,
+      )
+    })
+  })
+}
+
+/** A schema of interactions, as AWS's guide writes them. */
+export const schema = JSON.stringify({
+  type: 'record',
+  name: 'Interactions',
+  namespace: 'com.amazonaws.personalize.schema',
+  fields: [
+    { name: 'USER_ID', type: 'string' },
+    { name: 'ITEM_ID', type: 'string' },
+    { name: 'TIMESTAMP', type: 'long' },
+    { name: 'EVENT_TYPE', type: 'string' },
+  ],
+  version: '1.0',
+})
+
+/** Trains aws-item-affinity with its default settings, from CreateSolutionVersion to ACTIVE. */
+export const trainIn = (dataDir: string): Promise<Measured> =>
+  serving(dataDir, async (personalize, pid) => {
+    await personalize.createSolution({
+      name: 'bench',
+      datasetGroupArn,
+      recipeArn: 'arn:aws:personalize:::recipe/aws-item-affinity',
+      performAutoTraining: false,
+    })
+    return measured(pid, async () => {
+      const { solutionVersionArn } = await personalize.createSolutionVersion({ solutionArn })
+      await active(
+        async () =>
+          (await personalize.describeSolutionVersion({ solutionVersionArn })).solutionVersion,
+      )
+    })
+  })
+
+/** Answers the `lineCount` most popular items with `numResults` users each, `times` times in one server. */
+export async function segmentIn(
+  dataDir: string,
+  { lineCount, numResults, times }: { lineCount: number; numResults: number; times: number },
+): Promise<Measured[]> {
+  const bucket = join(dataDir, 's3', 'bench')
+  await writeFile(join(bucket, 'queries.json'), queryLines(lineCount))
+  return serving(dataDir, async (personalize, pid) => {
+    const { solutionVersions = [] } = await personalize.listSolutionVersions({ solutionArn })
+    const runs: Measured[] = []
+    for (let n = 0; n < times; n++)
+      runs.push(
+        await measured(pid, async () => {
+          const { batchSegmentJobArn } = await personalize.createBatchSegmentJob({
+            jobName: `bench-${n}`,
+            solutionVersionArn: solutionVersions[0]!.solutionVersionArn,
+            numResults,
+            jobInput: { s3DataSource: { path: 's3://bench/queries.json' } },
+            jobOutput: { s3DataDestination: { path: `s3://bench/out-${n}/` } },
+            roleArn,
+          })
+          await active(
+            async () =>
+              (await personalize.describeBatchSegmentJob({ batchSegmentJobArn })).batchSegmentJob,
+          )
+        }),
+      )
+    return runs
+  })
+}
+
+type Ending = { status?: string | undefined; failureReason?: string | undefined }
+
+/** Polls every 50 ms, as no client would: the figure is to be the server's time, not the wait between polls. */
+async function active(describe: () => Promise<Ending | undefined>): Promise<void> {
+  for (;;) {
+    const { status = '', failureReason } = (await describe()) ?? {}
+    if (status === 'ACTIVE') return
+    if (status === 'CREATE FAILED') throw new Error(failureReason)
+    await sleep(50)
+  }
+}
+
+async function measured(pid: number, work: () => Promise<void>): Promise<Measured> {
+  const began = performance.now()
+  await work()
+  const seconds = (performance.now() - began) / 1000
+  return { seconds, peakMb: await peakMb(pid) }
+}
+
+/** The most memory a process has held since its start. Only Linux tells it of another process. */
+async function peakMb(pid: number): Promise<number | undefined> {
+  const path = `/proc/${pid}/status`
+  if (!existsSync(path)) return undefined
+  const [, kilobytes] = /VmHWM:\s+(\d+) kB/.exec(await readFile(path, 'utf8')) ?? []
+  return (Number(kilobytes) * 1024) / 1e6
+}
+
+/** The files of a data directory that match a pattern. */
+export async function filesNamed(dataDir: string, pattern: string): Promise<string[]> {
+  const found: string[] = []
+  for await (const path of glob(join(dataDir, pattern))) found.push(path)
+  return found
+}
