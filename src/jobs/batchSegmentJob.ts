@@ -10,8 +10,9 @@ import type { Job, JobRun } from './job.ts'
 import { answers, type Tally } from './segmentAnswers.ts'
 
 /**
- * Turns every object under the input prefix into one `.out` object, line for line. Spec D.
- * Safe to run again from the start: outputs depend only on inputs and model, and appear under their name when whole.
+ * Turns every object under the input prefix into one `.out` object, line for line. Spec
+ * D. Safe to run again from the start: outputs depend only on inputs and model, and
+ * appear under their name when whole.
  */
 export const batchSegmentJob: Job<'batchSegmentJob'> = async (ctx, job, run) => {
   const version = await trainedVersion(ctx, job)
@@ -37,7 +38,10 @@ export const batchSegmentJob: Job<'batchSegmentJob'> = async (ctx, job, run) => 
   return {}
 }
 
-/** A file that is no JSON Lines at all is the job's failure; one bad line is only its own. Spec D.7, L.4 [I]. */
+/**
+ * A file that is no JSON Lines at all is the job's failure; one bad line is
+ * only its own. Spec D.7, L.4 [I].
+ */
 function requireJson(job: Resource<'batchSegmentJob'>, { lines, json }: Tally): void {
   const path = job.doc.jobInput.s3DataSource?.path
   if (lines === 0)
@@ -58,8 +62,8 @@ async function trainedVersion(ctx: Context, job: Resource<'batchSegmentJob'>) {
 }
 
 /**
- * Lists the inputs once and keeps the list with the job: a rerun must not take the first run's own answers, or what
- * came under the prefix meanwhile, for inputs.
+ * Lists the inputs once and keeps the list with the job: a rerun must not take the first run's own
+ * answers, or what came under the prefix meanwhile, for inputs.
  */
 async function recordedInputs(
   ctx: Context,
@@ -73,7 +77,9 @@ async function recordedInputs(
   return inputs
 }
 
-/** The objects under the input prefix, within the quotas. Spec D.3; first texts: AWS's, spec D.7. */
+/**
+ * The objects under the input prefix, within the quotas. Spec D.3; first texts: AWS's, spec D.7.
+ */
 async function inputObjects(
   ctx: Context,
   job: Resource<'batchSegmentJob'>,
@@ -102,7 +108,10 @@ function outputFolder(job: Resource<'batchSegmentJob'>): string {
   return path.endsWith('/') ? path : `${path}/`
 }
 
-/** `<output folder><base name of the input>.out`; two inputs that would share one are refused. Spec D.6. */
+/**
+ * `<output folder><base name of the input>.out`; two inputs that would
+ * share one are refused. Spec D.6.
+ */
 function outputNames(inputs: readonly StoredObject[], output: string): string[] {
   const names = inputs.map(({ url }) => `${output}${url.slice(url.lastIndexOf('/') + 1)}.out`)
   const twice = names.find((name, index) => names.indexOf(name) !== index)

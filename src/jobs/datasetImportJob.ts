@@ -9,7 +9,10 @@ import { JobFailure } from '../errors.ts'
 import { type DatasetFile, get, patch, type Resource } from '../store/resource.ts'
 import type { Job } from './job.ts'
 
-/** Turns the CSV objects of a location into one Parquet file and puts it among the dataset's files. Spec E.6, E.7. */
+/**
+ * Turns the CSV objects of a location into one Parquet file
+ * and puts it among the dataset's files. Spec E.6, E.7.
+ */
 export const datasetImportJob: Job<'datasetImportJob'> = async (ctx, job, run) => {
   const { dataset, schema } = await target(ctx, job)
   const { dataLocation } = job.doc.dataSource
@@ -33,7 +36,7 @@ export const datasetImportJob: Job<'datasetImportJob'> = async (ctx, job, run) =
     run,
   )
   run.step('parquet written')
-  await addFile(ctx, dataset, { path, mode, rowCount, seq: job.seq })
+  await addFile(ctx, job, dataset, { path, mode, rowCount, seq: job.seq })
   run.step('dataset changed')
   return {}
 }
@@ -70,32 +73,31 @@ function requireRoom(
   job: Resource<'datasetImportJob'>,
   sources: readonly StoredObject[],
 ): void {
-  const quota = job.doc.importMode === 'INCREMENTAL' ? 'incrementalImportBytes' : 'fullImportBytes'
+  const { importMode } = job.doc
+  const quota = importMode === 'INCREMENTAL' ? 'incrementalImportBytes' : 'fullImportBytes'
+  const most = ctx.config.quotas[quota]
   const bytes = sources.reduce((sum, source) => sum + source.bytes, 0)
-  if (bytes > ctx.config.quotas[quota])
+  if (bytes > most)
     throw new JobFailure(
-      `The data have ${bytes} bytes; one ${job.doc.importMode} import takes at most ${ctx.config.quotas[quota]}.`,
+      `The data have ${bytes} bytes; one ${importMode} import takes at most ${most}.`,
     )
 }
 
 /**
- * The dataset's files in the order of their imports, from the last FULL one on: what a FULL import replaces is decided
- * by when the imports were asked for, not by which of two ends first. Running it twice changes nothing.
+ * The dataset's files in the order of their imports, from the last FULL one on: what a FULL import
+ * replaces is decided by when the imports were asked for, not by which of two ends first. Running
+ * it twice changes nothing.
  */
 async function addFile(
   ctx: Context,
+  job: Resource<'datasetImportJob'>,
   { arn, seq }: Resource<'dataset'>,
   file: DatasetFile,
 ): Promise<void> {
   await ctx.db.kysely.transaction().execute(async (tx) => {
-    const dataset = await tx
-      .selectFrom('resource')
-      .selectAll()
-      .where('arn', '=', arn)
-      .where('seq', '=', seq)
-      .executeTakeFirst()
-    if (!dataset) throw new JobFailure(`The dataset ${arn} has been deleted.`)
-    const { files = [] } = dataset.internal as Resource<'dataset'>['internal']
+    const dataset = await get(tx, job, 'dataset', arn)
+    if (dataset?.seq !== seq) throw new JobFailure(`The dataset ${arn} has been deleted.`)
+    const { files = [] } = dataset.internal
     const all = [...files.filter((each) => each.seq !== file.seq), file].sort(
       (a, b) => a.seq - b.seq,
     )

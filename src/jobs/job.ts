@@ -18,8 +18,9 @@ export type JobRun = Run & {
 export type Finish<K extends ResourceJobKind> = Partial<Pick<Resource<K>, 'doc' | 'internal'>>
 
 /**
- * The work behind a resource, safe to run again from the start. Returns what to write when it becomes ACTIVE;
- * JobFailure makes it CREATE FAILED with that reason, any other error makes the runner try again.
+ * The work behind a resource, safe to run again from the start. Returns what to write
+ * when it becomes ACTIVE; JobFailure makes it CREATE FAILED with that reason, any other
+ * error makes the runner try again.
  */
 export type Job<K extends ResourceJobKind> = (
   ctx: Context,

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts'
 import { JobFailure } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { type Status, unfinished } from '../status.ts'
+import { getForJob, getStatus, listUnfinished, patchProgress } from '../store/jobResource.ts'
 import type { JobHandler } from '../store/queue.ts'
 import { patch, type Resource } from '../store/resource.ts'
 import { jobs } from './index.ts'
@@ -17,30 +18,29 @@ type JobResource = Resource<ResourceJobKind>
 class Stopped extends Error {}
 
 /**
- * Queues what a process that is no more left unfinished, as the resources tell. Runs before requests are answered: a
- * job that a request queues meanwhile would be lost or run twice.
+ * Queues what a process that is no more left unfinished, as the resources tell. Runs before
+ * requests are answered: a job that a request queues meanwhile would be lost or run twice.
  */
 export async function requeue(ctx: Context): Promise<void> {
   await ctx.queue.clear()
   await ctx.db.kysely.transaction().execute(async (tx) => {
-    const left = await tx
-      .selectFrom('resource')
-      .select(['kind', 'arn'])
-      .where('status', 'in', unfinished)
-      .orderBy('seq')
-      .execute()
-    for (const { kind, arn } of left) await ctx.queue.enqueue(tx, kind as ResourceJobKind, arn)
+    for (const { kind, arn } of await listUnfinished(tx))
+      await ctx.queue.enqueue(tx, kind as ResourceJobKind, arn)
     await ctx.queue.enqueue(tx, 'sweep', 'start')
   })
 }
 
-/** Begins to take queued jobs. Runs once the process is sure to live: a job that is begun counts as an attempt. */
+/**
+ * Begins to take queued jobs. Runs once the process is
+ * sure to live: a job that is begun counts as an attempt.
+ */
 export const startWork = (ctx: Context): Promise<void> =>
   ctx.queue.work(runJob(ctx), limits.jobsAtOnce)
 
 /**
- * Runs one job: status, attempts, progress, failure reason and the check that the resource is still the one that was
- * begun are the same for all kinds. Throws only where the queue shall hand the job out again.
+ * Runs one job: status, attempts, progress, failure reason and the check that the resource is still
+ * the one that was begun are the same for all kinds. Throws only where the queue shall hand the job
+ * out again.
  */
 export const runJob =
   (ctx: Context): JobHandler =>
@@ -72,11 +72,7 @@ export const runJob =
 /** Marks the resource as in progress, or says that there is nothing to do for it. */
 async function begin(ctx: Context, arn: string): Promise<JobResource | undefined> {
   return ctx.db.kysely.transaction().execute(async (tx) => {
-    const resource = (await tx
-      .selectFrom('resource')
-      .selectAll()
-      .where('arn', '=', arn)
-      .executeTakeFirst()) as JobResource | undefined
+    const resource = (await getForJob(tx, arn)) as JobResource | undefined
     if (!resource || !unfinished.includes(resource.status)) return undefined
     const now = ctx.clock()
     if (resource.status === 'CREATE STOPPING') {
@@ -89,16 +85,15 @@ async function begin(ctx: Context, arn: string): Promise<JobResource | undefined
       await patch(tx, resource, { status: 'CREATE FAILED', failureReason }, now)
       return undefined
     }
-    await tx
-      .updateTable('resource')
-      .set({ attempt, status: 'CREATE IN_PROGRESS', updatedAt: now })
-      .where('arn', '=', arn)
-      .execute()
+    await patch(tx, resource, { attempt, status: 'CREATE IN_PROGRESS' }, now)
     return resource
   })
 }
 
-/** Ends the work, only if the resource is still the one that was begun and nobody stopped it meanwhile. */
+/**
+ * Ends the work, only if the resource is still the
+ * one that was begun and nobody stopped it meanwhile.
+ */
 async function end(
   ctx: Context,
   resource: JobResource,
@@ -124,11 +119,8 @@ async function failed(
     return end(ctx, resource, { status: 'CREATE FAILED', failureReason: error.message })
   if (shutdown.aborted) {
     // The process was asked to end: that is no attempt, and the next start takes the job up again.
-    await ctx.db.kysely
-      .updateTable('resource')
-      .set((column) => ({ attempt: column('attempt', '-', 1) }))
-      .where('arn', '=', resource.arn)
-      .execute()
+    const { attempt } = resource
+    await ctx.db.kysely.transaction().execute((tx) => patch(tx, resource, { attempt }, ctx.clock()))
     return
   }
   ctx.log.error({ err: error, job: resource.arn, attempt: resource.attempt + 1 })
@@ -139,16 +131,11 @@ async function failed(
 
 async function stopIfAsked(
   ctx: Context,
-  { arn, seq }: JobResource,
+  resource: JobResource,
   stop: AbortController,
 ): Promise<void> {
-  const row = await ctx.db.kysely
-    .selectFrom('resource')
-    .select('status')
-    .where('arn', '=', arn)
-    .where('seq', '=', seq)
-    .executeTakeFirst()
-  if (row?.status !== 'CREATE IN_PROGRESS') stop.abort(new Stopped())
+  const status = await ctx.db.kysely.transaction().execute((tx) => getStatus(tx, resource))
+  if (status !== 'CREATE IN_PROGRESS') stop.abort(new Stopped())
 }
 
 /** What the job is given; `flush` writes its newest progress to the resource row. */
@@ -171,13 +158,9 @@ function makeRun(
     },
     async flush() {
       if (!news) return
-      const progress = JSON.stringify(news)
+      const progress = news
       news = undefined
-      await ctx.db.kysely
-        .updateTable('resource')
-        .set({ progress })
-        .where('seq', '=', resource.seq)
-        .execute()
+      await ctx.db.kysely.transaction().execute((tx) => patchProgress(tx, resource, progress))
     },
   }
 }

@@ -30,8 +30,8 @@ export type Tally = { lines: number; json: number }
 type Question = { recipe: Recipe; model: Model; lines: AsyncIterable<string>; tally: Tally }
 
 /**
- * The bytes of the `.out` object for these lines, in order: blocks of lines are scored together, and what is wrong with
- * one line becomes that line's error. Adds to `tally` what was read.
+ * The bytes of the `.out` object for these lines, in order: blocks of lines are scored together,
+ * and what is wrong with one line becomes that line's error. Adds to `tally` what was read.
  */
 export async function* answers(
   ctx: Context,

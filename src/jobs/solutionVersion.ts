@@ -8,7 +8,10 @@ import { trainingPlan } from '../recipes/userSegmentation.ts'
 import type { DatasetFile, SnapshotFiles } from '../store/resource.ts'
 import type { Job } from './job.ts'
 
-/** Trains the recipe over the snapshot that was taken when the version was created. Spec D.9, E.8, H. */
+/**
+ * Trains the recipe over the snapshot that was taken when the
+ * version was created. Spec D.9, E.8, H.
+ */
 export const solutionVersion: Job<'solutionVersion'> = async (ctx, version, run) => {
   const began = ctx.clock().getTime()
   const { doc, internal } = version

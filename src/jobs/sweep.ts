@@ -3,21 +3,23 @@ import { join, relative } from 'node:path'
 import { arnPath } from '../arn.ts'
 import type { Context } from '../context.ts'
 import { unfinished } from '../status.ts'
+import { listOfKinds } from '../store/jobResource.ts'
 import type { DatasetFile, Resource } from '../store/resource.ts'
 
 /**
- * Removes the files that nothing names any more: imports that a FULL import replaced, models of deleted versions,
- * half-written work. What is unfinished keeps its snapshot. Safe at any time: files are written before they are named
- * only by a job whose resource is unfinished.
+ * Removes the files that nothing names any more: imports that a FULL import replaced, models of
+ * deleted versions, half-written work. What is unfinished keeps its snapshot. Safe at any time:
+ * files are written before they are named only by a job whose resource is unfinished.
  */
 export async function sweep(ctx: Context): Promise<void> {
-  // Listed before the rows are read: a file that appears later belongs to a job this sweep knows nothing of.
+  // Before the rows are read: a file that appears later
+  // belongs to a job this sweep knows nothing of.
   const found = [...(await datasetFiles(ctx)), ...(await modelFolders(ctx))]
-  const rows = (await ctx.db.kysely
-    .selectFrom('resource')
-    .selectAll()
-    .where('kind', 'in', ['dataset', 'datasetImportJob', 'solutionVersion', 'batchSegmentJob'])
-    .execute()) as Resource[]
+  const rows = await ctx.db.kysely
+    .transaction()
+    .execute((tx) =>
+      listOfKinds(tx, ['dataset', 'datasetImportJob', 'solutionVersion', 'batchSegmentJob']),
+    )
   const wanted = new Set(rows.flatMap(pathsOf))
   for (const path of found)
     if (!wanted.has(path.replace(/\.partial$/, '')))

@@ -2,7 +2,8 @@ import type { Caller } from '../context.ts'
 import { invalidInput, resourceNotFound, tooManyTags } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Tx } from '../store/database.ts'
-import { getByArn, listTags, putTags, removeTags } from '../store/resource.ts'
+import { getByArn } from '../store/resource.ts'
+import { listTags, putTags, removeTags } from '../store/tag.ts'
 import type { Operation } from './operation.ts'
 
 type Tags = { tagKey: string; tagValue: string }[]
@@ -30,7 +31,10 @@ export const listTagsForResource: Operation<'ListTagsForResource'> = (ctx, calle
     return { tags: await listTags(tx, input.resourceArn) }
   })
 
-/** Checks the tags of a request beside those that the resource keeps: AWS allows 50, keys once, none of its own. */
+/**
+ * Checks the tags of a request beside those that the resource keeps: AWS
+ * allows 50, keys once, none of its own.
+ */
 export function requireTags(tags: Tags, kept: Tags = []): void {
   const keys = tags.map((tag) => tag.tagKey)
   const twice = keys.find((key, index) => keys.indexOf(key) !== index)

@@ -15,6 +15,7 @@ import { type Selectable, sql } from 'kysely'
 import type { Caller } from '../context.ts'
 import type { Status } from '../status.ts'
 import type { ResourceTable, Tx } from './database.ts'
+import { putTags } from './tag.ts'
 
 /** What each kind of resource remembers of its request: the document that Describe answers from. */
 type Documents = {
@@ -54,15 +55,20 @@ type Internals = {
   }
 }
 
-/** One import's Parquet file: its path relative to the data directory, and its import's place in time. */
+/** One import's Parquet file. */
 export type DatasetFile = {
+  /** Relative to the data directory. */
   path: string
   mode: 'FULL' | 'INCREMENTAL'
   rowCount: number
+  /** Of the import job: its place in time. */
   seq: number
 }
 
-/** The files that one training or segment job reads, fixed when it was created, so that a rerun reads the same. */
+/**
+ * The files that one training or segment job reads, fixed
+ * when it was created, so that a rerun reads the same.
+ */
 export type SnapshotFiles = {
   interactions: DatasetFile[]
   items: DatasetFile[]
@@ -116,7 +122,7 @@ export async function insert<K extends StoredKind>(
   return inserted !== undefined
 }
 
-/** The resource with this ARN, or undefined: also where the ARN is of another kind, account or region. */
+/** The resource with this ARN; undefined also where its kind, account or region is another. */
 export async function get<K extends StoredKind>(
   tx: Tx,
   caller: Pick<Caller, 'account' | 'region'>,
@@ -212,11 +218,14 @@ export async function count(
 type Change<K extends StoredKind> = {
   status?: Status
   failureReason?: string
+  attempt?: number
   doc?: Documents[K]
   internal?: Internals[K]
 }
 
-/** Changes a resource; true if it is (still) there in one of the states `from`, any when left out. */
+/**
+ * Changes a resource; true if it is (still) there in one of the states `from`, any when left out.
+ */
 export async function patch<K extends StoredKind>(
   tx: Tx,
   resource: Pick<Resource<K>, 'arn' | 'seq'>,
@@ -241,38 +250,4 @@ export async function patch<K extends StoredKind>(
 
 export async function remove(tx: Tx, arns: readonly string[]): Promise<void> {
   if (arns.length > 0) await tx.deleteFrom('resource').where('arn', 'in', arns).execute()
-}
-
-/** Adds tags or gives existing keys a new value. */
-export async function putTags(
-  tx: Tx,
-  arn: string,
-  tags: readonly { tagKey: string; tagValue: string }[],
-): Promise<void> {
-  const byKey = new Map(tags.map(({ tagKey, tagValue }) => [tagKey, tagValue]))
-  if (byKey.size === 0) return
-  await tx
-    .insertInto('tag')
-    .values([...byKey].map(([key, value]) => ({ arn, key, value })))
-    .onConflict((conflict) =>
-      conflict.columns(['arn', 'key']).doUpdateSet((row) => ({ value: row.ref('excluded.value') })),
-    )
-    .execute()
-}
-
-export async function listTags(
-  tx: Tx,
-  arn: string,
-): Promise<{ tagKey: string; tagValue: string }[]> {
-  return tx
-    .selectFrom('tag')
-    .select(['key as tagKey', 'value as tagValue'])
-    .where('arn', '=', arn)
-    .orderBy('key')
-    .execute()
-}
-
-export async function removeTags(tx: Tx, arn: string, keys: readonly string[]): Promise<void> {
-  if (keys.length === 0) return
-  await tx.deleteFrom('tag').where('arn', '=', arn).where('key', 'in', keys).execute()
 }
