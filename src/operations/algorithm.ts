@@ -4,7 +4,9 @@ import { catalog, recipesUpdated } from '../recipes/catalog.ts'
 import { hiddenDimension } from '../recipes/userSegmentation.ts'
 import type { Operation } from './operation.ts'
 
-/** The algorithm behind a recipe, with its hyperparameters where the recipe is built here. Spec G.4. */
+/**
+ * The algorithm behind a recipe, with its hyperparameters where the recipe is built here. Spec G.4.
+ */
 export const describeAlgorithm: Operation<'DescribeAlgorithm'> = async (
   _ctx,
   _caller,

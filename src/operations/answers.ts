@@ -6,7 +6,9 @@ import { list, type Resource, type StoredKind } from '../store/resource.ts'
 import { existing } from './lookup.ts'
 import type { Input, Operation, OperationName, Output } from './operation.ts'
 
-/** Everything that Describe and List may show of a resource; the wire keeps what the contract shows. */
+/**
+ * Everything that Describe and List may show of a resource; the wire keeps what the contract shows.
+ */
 export function document(resource: Resource): Record<string, unknown> {
   return {
     ...resource.doc,

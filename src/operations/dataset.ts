@@ -21,7 +21,10 @@ import {
 } from './lookup.ts'
 import type { Operation } from './operation.ts'
 
-/** Records a dataset. Its ARN ends in group and type, so a group has one of each type. Spec C.1, E.1. */
+/**
+ * Records a dataset. Its ARN ends in group and type, so a group has
+ * one of each type. Spec C.1, E.1.
+ */
 export const createDataset: Operation<'CreateDataset'> = (ctx, caller, input) =>
   ctx.db.kysely.transaction().execute(async (tx) => {
     const datasetType = datasetTypeOf(input.datasetType)

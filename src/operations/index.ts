@@ -57,5 +57,8 @@ const table: Table = {
   ListTagsForResource: tags.listTagsForResource,
 }
 
-/** Every operation that is built, by AWS's name. What the contract has and this table lacks answers 501. */
+/**
+ * Every operation that is built, by AWS's name. What the contract has
+ * and this table lacks answers 501.
+ */
 export const operations = table as Record<string, AnyOperation>

@@ -58,7 +58,10 @@ export async function requireRoomForJob(
     throw limitExceeded(`More than ${most} resources with PENDING or IN_PROGRESS status.`)
 }
 
-/** Refuses one more resource of this kind (of this parent) than the quota allows. Text [D23], spec C.7. */
+/**
+ * Refuses one more resource of this kind (of this parent) than the
+ * quota allows. Text [D23], spec C.7.
+ */
 export async function requireRoom(
   ctx: Context,
   tx: Tx,

@@ -13,14 +13,20 @@ type Signature<Name extends OperationName> = Personalize[Uncapitalize<Name>] ext
   ? { input: In; output: Out }
   : never
 
-/** Decoded request members, by AWS's names; required members are there, because the contract was checked. */
+/**
+ * Decoded request members, by AWS's names; required members are there,
+ * because the contract was checked.
+ */
 export type Input<Name extends OperationName> = NoUndefined<Signature<Name>['input']>
 /** Response members, by AWS's names. Dates are Date. */
 export type Output<Name extends OperationName> = NoUndefined<
   Omit<Signature<Name>['output'], '$metadata'>
 >
 
-/** What one request does: short, one transaction, never heavy. Throws ServiceError for what the caller did wrong. */
+/**
+ * What one request does: short, one transaction, never heavy. Throws
+ * ServiceError for what the caller did wrong.
+ */
 export type Operation<Name extends OperationName> = (
   ctx: Context,
   caller: Caller,

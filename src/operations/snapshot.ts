@@ -3,7 +3,10 @@ import type { Tx } from '../store/database.ts'
 import { list, type SnapshotFiles } from '../store/resource.ts'
 import { referenced } from './lookup.ts'
 
-/** The files that a dataset group holds now. Recorded with each job, so that a rerun reads the same data. */
+/**
+ * The files that a dataset group holds now. Recorded with each job, so
+ * that a rerun reads the same data.
+ */
 export async function snapshotOf(
   tx: Tx,
   caller: Caller,

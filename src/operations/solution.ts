@@ -14,7 +14,9 @@ import {
 } from './lookup.ts'
 import type { Operation } from './operation.ts'
 
-/** Records what is to be trained and how; ACTIVE at once, as seen in AWS's own runs. Spec C.3, C.5. */
+/**
+ * Records what is to be trained and how; ACTIVE at once, as seen in AWS's own runs. Spec C.3, C.5.
+ */
 export const createSolution: Operation<'CreateSolution'> = (ctx, caller, input) =>
   ctx.db.kysely.transaction().execute(async (tx) => {
     if (input.performAutoML)
@@ -89,7 +91,10 @@ export const updateSolution: Operation<'UpdateSolution'> = (ctx, caller, input) 
     return { solutionArn }
   })
 
-/** Deletes a solution and its versions; refused while one of them is being trained or used. Spec C.6. */
+/**
+ * Deletes a solution and its versions; refused while one of them is
+ * being trained or used. Spec C.6.
+ */
 export const deleteSolution: Operation<'DeleteSolution'> = (ctx, caller, { solutionArn }) =>
   ctx.db.kysely.transaction().execute(async (tx) => {
     const solution = await existing(tx, caller, 'solution', solutionArn)

@@ -7,7 +7,9 @@ import { existing, insertNew, referenced, requireActive, requireRoomForJob } fro
 import type { Operation } from './operation.ts'
 import { snapshotOf } from './snapshot.ts'
 
-/** Records a solution version over the data of this moment and queues its training. Spec C.1, C.5. */
+/**
+ * Records a solution version over the data of this moment and queues its training. Spec C.1, C.5.
+ */
 export const createSolutionVersion: Operation<'CreateSolutionVersion'> = (ctx, caller, input) =>
   ctx.db.kysely.transaction().execute(async (tx) => {
     const solution = await referenced(tx, caller, 'solution', input.solutionArn)

@@ -62,13 +62,18 @@ export async function openDatabase(folder: string, template: string): Promise<Da
   return { kysely, pglite, close: () => pglite.close() }
 }
 
-// Postgres touches all its buffers when it starts: 128 MB, its default, cost 200 MB of memory and a tenth of a second.
+// Postgres touches all its buffers when it starts: 128 MB, its default, cost 200 MB
+// of memory and a tenth of a second.
 const startParams = [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB']
 
-/** The name of the list of folders in a template: a package registry keeps no empty folder, and Postgres needs them. */
+/**
+ * The name of the list of folders in a template: a package registry keeps no empty
+ * folder, and Postgres needs them.
+ */
 export const folderList = 'folders.json'
 
-// A thousand small files: the asynchronous copy takes three times as long, and nothing else runs yet.
+// A thousand small files: the asynchronous copy takes three times as
+// long, and nothing else runs yet.
 function cloneTemplate(template: string, folder: string): void {
   cpSync(template, folder, { recursive: true })
   const folders = JSON.parse(readFileSync(join(template, folderList), 'utf8')) as string[]
@@ -76,8 +81,9 @@ function cloneTemplate(template: string, folder: string): void {
 }
 
 /**
- * PGlite has one connection and Kysely's driver hands it to everybody at once, so that a query from outside would land
- * in whatever transaction is open. Here a connection is held by one user at a time, as in a pool of size one.
+ * PGlite has one connection and Kysely's driver hands it to everybody at once, so that a query
+ * from outside would land in whatever transaction is open. Here a connection is held by one user
+ * at a time, as in a pool of size one.
  */
 class ExclusivePGliteDialect extends PGliteDialect {
   readonly #pglite: PGlite

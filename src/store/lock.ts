@@ -3,8 +3,9 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { DataDirectoryLocked } from '../errors.ts'
 
 /**
- * Takes the exclusive lock of a data directory. The kernel holds it on behalf of an open DuckDB file, so it ends with
- * the process however the process ends. Throws DataDirectoryLocked where another process holds it.
+ * Takes the exclusive lock of a data directory. The kernel holds it on behalf of an open
+ * DuckDB file, so it ends with the process however the process ends. Throws
+ * DataDirectoryLocked where another process holds it.
  */
 export async function lockDataDirectory(dataDir: string): Promise<() => void> {
   const path = join(dataDir, 'lock')

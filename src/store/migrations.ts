@@ -4,7 +4,8 @@ import type { Tables } from './database.ts'
 
 /** Brings the tables up to date. Migrations are numbered, forward-only and never edited. */
 export async function migrate(kysely: Kysely<Tables>): Promise<void> {
-  // The migrator's look at all tables costs the embedded Postgres a third of a second at every start.
+  // The migrator's look at all tables costs the embedded Postgres a
+  // third of a second at every start.
   if (await isUpToDate(kysely)) return
   const migrator = new Migrator({
     db: kysely,

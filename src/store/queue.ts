@@ -6,13 +6,21 @@ import type { Database, Tx } from './database.ts'
 export const jobKinds = ['datasetImportJob', 'solutionVersion', 'batchSegmentJob', 'sweep'] as const
 export type JobKind = (typeof jobKinds)[number]
 
-/** Does one job; `signal` fires when the process is asked to stop. What it throws makes the queue try again. */
+/**
+ * Does one job; `signal` fires when the process is asked to stop. What it
+ * throws makes the queue try again.
+ */
 export type JobHandler = (kind: JobKind, arn: string, signal: AbortSignal) => Promise<void>
 
-/** Queued work, in the same database as the resources, so that both are written in one transaction. */
+/**
+ * Queued work, in the same database as the resources, so that both are written in one transaction.
+ */
 export type Queue = {
   enqueue(tx: Tx, kind: JobKind, arn: string): Promise<void>
-  /** Forgets all jobs: for a process that begins and queues anew what the resources say is unfinished. */
+  /**
+   * Forgets all jobs: for a process that begins and queues anew what
+   * the resources say is unfinished.
+   */
   clear(): Promise<void>
   /** Begins to take jobs. */
   work(handler: JobHandler, atOnce: number): Promise<void>
@@ -20,7 +28,10 @@ export type Queue = {
   close(): Promise<void>
 }
 
-/** Opens the queue over the embedded database. A job may run as long as it needs: the process holds the only lease. */
+/**
+ * Opens the queue over the embedded database. A job may run as long as it needs:
+ * the process holds the only lease.
+ */
 export async function openQueue(database: Database, log: Logger): Promise<Queue> {
   const boss = new PgBoss({
     db: fromPglite(database.pglite),
@@ -31,6 +42,7 @@ export async function openQueue(database: Database, log: Logger): Promise<Queue>
     flowIntervalSeconds: 3600, // no job waits for another; looking whether one does delays the start
     reindex: false,
     monitorVacuum: false,
+    registerInstance: false, // there is only ever this one
   })
   boss.on('error', (error) => log.error({ error }, 'job queue'))
   await boss.start()
@@ -49,7 +61,8 @@ export async function openQueue(database: Database, log: Logger): Promise<Queue>
       await boss.send(kind, { arn }, { db: fromKysely(tx) })
     },
     async clear() {
-      // Kind by kind: for all at once pg-boss truncates, and new files cost the start more than the few rows.
+      // Kind by kind: for all at once pg-boss truncates, and new files cost
+      // the start more than the few rows.
       for (const kind of jobKinds) await boss.deleteAllJobs(kind)
     },
     async work(handler, atOnce) {
@@ -64,8 +77,9 @@ export async function openQueue(database: Database, log: Logger): Promise<Queue>
               running.add(work)
               await work.finally(() => {
                 running.delete(work)
-                // pg-boss would look for the next job only after its polling interval. It can wake one worker by
-                // its id, so each lane is a worker of its own instead of `localConcurrency`.
+                // pg-boss would look for the next job only after its polling interval.
+                // It can wake one worker by its id, so each lane is a worker of its
+                // own instead of `localConcurrency`.
                 boss.notifyWorker(worker)
               })
             },

@@ -6,7 +6,10 @@ import { folderList, openDatabase } from './database.ts'
 import { migrate } from './migrations.ts'
 import { openQueue } from './queue.ts'
 
-/** Where the initialised database lies from which every first start is cloned: initdb alone takes seconds. */
+/**
+ * Where the initialised database lies from which every first start is
+ * cloned: initdb alone takes seconds.
+ */
 export const templateFolder = fileURLToPath(new URL('../../build/postgres', import.meta.url))
 
 /** Makes the template anew. Run by `npm ci` and before packing. */
