@@ -51,8 +51,8 @@ export const runJob =
     const stop = new AbortController()
     const run = makeRun(ctx, resource, AbortSignal.any([shutdown, stop.signal]))
     const watch = setInterval(() => {
-      stopIfAsked(ctx, resource, stop).catch((error: unknown) => ctx.log.error({ error, arn }))
-      run.flush().catch((error: unknown) => ctx.log.error({ error, arn }))
+      stopIfAsked(ctx, resource, stop).catch((error: unknown) => ctx.log.error({ err: error, arn }))
+      run.flush().catch((error: unknown) => ctx.log.error({ err: error, arn }))
     }, limits.progressMs)
     try {
       await rm(run.scratch, { recursive: true, force: true })
@@ -123,8 +123,8 @@ async function failed(
     await ctx.db.kysely.transaction().execute((tx) => patch(tx, resource, { attempt }, ctx.clock()))
     return
   }
-  ctx.log.error({ err: error, job: resource.arn, attempt: resource.attempt + 1 })
   if (resource.attempt + 1 < limits.jobAttempts) throw error
+  ctx.log.error({ err: error, job: resource.arn })
   const failureReason = `An internal error ended the work ${limits.jobAttempts} times: ${(error as Error).message}`
   await end(ctx, resource, { status: 'CREATE FAILED', failureReason })
 }

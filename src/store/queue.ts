@@ -28,10 +28,7 @@ export type Queue = {
   close(): Promise<void>
 }
 
-/**
- * Opens the queue over the embedded database. A job may run as long as it needs:
- * the process holds the only lease.
- */
+/** Opens the queue over the embedded database. A job may run as long as it needs. */
 export async function openQueue(database: Database, log: Logger): Promise<Queue> {
   const boss = new PgBoss({
     db: fromPglite(database.pglite),
@@ -39,23 +36,38 @@ export async function openQueue(database: Database, log: Logger): Promise<Queue>
     useListenNotify: true,
     schedule: false,
     superviseIntervalSeconds: 3600,
-    flowIntervalSeconds: 3600, // no job waits for another; looking whether one does delays the start
+    flowIntervalSeconds: 3600, // no job waits for another; looking for one that does delays the start
     reindex: false,
     monitorVacuum: false,
     registerInstance: false, // there is only ever this one
   })
-  boss.on('error', (error) => log.error({ error }, 'job queue'))
+  boss.on('error', (error) => log.error({ err: error }, 'job queue'))
   await boss.start()
   for (const kind of jobKinds)
     if (!(await boss.getQueue(kind)))
       await boss.createQueue(kind, {
         notify: true,
         retryLimit: 1_000_000, // how often a job is tried is the runner's decision
-        expireInSeconds: 23 * 3600,
-        deleteAfterSeconds: 24 * 3600,
+        retryDelay: 1,
+        retryBackoff: true,
+        retryDelayMax: 3600,
+        expireInSeconds: daySeconds - 1,
+        deleteAfterSeconds: daySeconds,
       })
   const stopping = new AbortController()
-  const running = new Set<Promise<void>>()
+  /**
+   * By pg-boss's id: it hands a job that takes more than a day to a
+   * second worker, which then waits.
+   */
+  const running = new Map<string, Promise<void>>()
+  const begin = async (handler: JobHandler, kind: JobKind, arn: string) => {
+    // What comes while the process ends is left alone: it is queued again at the next start.
+    if (stopping.signal.aborted) return
+    await handler(kind, arn, stopping.signal).catch((error: unknown) => {
+      log.error({ err: error, kind, arn }, 'the job is tried again later')
+      throw error
+    })
+  }
   return {
     async enqueue(tx, kind, arn) {
       await boss.send(kind, { arn }, { db: fromKysely(tx) })
@@ -68,28 +80,28 @@ export async function openQueue(database: Database, log: Logger): Promise<Queue>
     async work(handler, atOnce) {
       for (const kind of jobKinds)
         for (let lane = 0; lane < atOnce; lane++) {
-          let worker = ''
-          worker = await boss.work<{ arn: string }>(
-            kind,
-            { pollingIntervalSeconds: 1, notifyPollingIntervalSeconds: 10 },
-            async ([job]) => {
-              const work = handler(kind, job!.data.arn, stopping.signal)
-              running.add(work)
-              await work.finally(() => {
-                running.delete(work)
-                // pg-boss would look for the next job only after its polling interval.
-                // It can wake one worker by its id, so each lane is a worker of its
-                // own instead of `localConcurrency`.
-                boss.notifyWorker(worker)
-              })
-            },
-          )
+          // The queue wakes its workers when a job comes. One that comes while all are busy waits
+          // for the next poll, unless who ends a job looks again: pg-boss wakes a worker by its id,
+          // so that each lane is a worker of its own, not one with `localConcurrency`.
+          const worker: string = await boss.work<{ arn: string }>(kind, polling, async ([job]) => {
+            const { id, data } = job!
+            const work = running.get(id) ?? begin(handler, kind, data.arn)
+            running.set(id, work)
+            await work.finally(() => {
+              running.delete(id)
+              boss.notifyWorker(worker)
+            })
+          })
         }
     },
     async close() {
       stopping.abort()
-      await Promise.allSettled([...running])
+      await Promise.allSettled(running.values())
       await boss.stop({ graceful: true, timeout: 3000, close: false })
     },
   }
 }
+
+const daySeconds = 24 * 3600
+/** The second number counts as long as the queue wakes its workers, which it does. */
+const polling = { pollingIntervalSeconds: 1, notifyPollingIntervalSeconds: 10 }

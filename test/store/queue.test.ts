@@ -1,0 +1,78 @@
+// Protects: a queued job is begun soon, once at a time, and stays for the next start where it is not.
+import { deepEqual, equal, match } from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { type TestContext, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import { pino } from 'pino'
+import { openDatabase } from '../../src/store/database.ts'
+import { openQueue } from '../../src/store/queue.ts'
+import { templateFolder } from '../../src/store/template.ts'
+
+async function openForTest(t: TestContext) {
+  const folder = await mkdtemp(join(tmpdir(), 'openpersonalize-queue-'))
+  const database = await openDatabase(join(folder, 'postgres'), templateFolder)
+  const said = new PassThrough({ encoding: 'utf8' })
+  const queue = await openQueue(database, pino(said))
+  let isOpen = true
+  const close = async () => {
+    if (isOpen) await queue.close()
+    isOpen = false
+  }
+  t.after(async () => {
+    await close()
+    await database.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+  const enqueue = (...arns: string[]) =>
+    database.kysely.transaction().execute(async (tx) => {
+      for (const arn of arns) await queue.enqueue(tx, 'sweep', arn)
+    })
+  return { queue, enqueue, close, said }
+}
+
+test('jobs that come while all workers are busy do not wait for the next poll', async (t) => {
+  const { queue, enqueue } = await openForTest(t)
+  const began: string[] = []
+  const { promise, resolve } = Promise.withResolvers<void>()
+  await enqueue('1', '2', '3', '4')
+  const start = performance.now()
+  const handler = async (_kind: string, arn: string) => {
+    await setTimeout(20)
+    began.push(arn)
+    if (began.length === 4) resolve()
+  }
+  await queue.work(handler, 1)
+  await promise
+  deepEqual(began, ['1', '2', '3', '4'])
+  equal(performance.now() - start < 1000, true, 'the polls would have been seconds apart')
+})
+
+test('a process that ends asks running jobs to stop and begins none', async (t) => {
+  const { queue, enqueue, close } = await openForTest(t)
+  const began: string[] = []
+  const { promise, resolve } = Promise.withResolvers<void>()
+  await enqueue('1', '2')
+  await queue.work(async (_kind, arn, signal) => {
+    began.push(arn)
+    resolve()
+    if (!signal.aborted) await once(signal, 'abort')
+  }, 1)
+  await promise
+  await close()
+  deepEqual(began, ['1'])
+})
+
+test('what a job throws is in the log', async (t) => {
+  const { queue, enqueue, said } = await openForTest(t)
+  await enqueue('1')
+  await queue.work(async () => {
+    throw new Error('the disk is full')
+  }, 1)
+  const [line] = await once(said, 'data')
+  match(line, /"err":\{"type":"Error","message":"the disk is full"/)
+  match(line, /"arn":"1"/)
+})
