@@ -1,6 +1,7 @@
 import { DuckDBInstance } from '@duckdb/node-api'
 
-// The limit of an import: DuckDB's own CSV reader straight into the same Parquet format. Prints seconds and peak memory.
+// The limit of an import: DuckDB's own CSV reader straight into the same Parquet format.
+// Prints seconds and peak memory.
 const [csv = '', out = '', threads = '', memoryBytes = ''] = process.argv.slice(2)
 const instance = await DuckDBInstance.create(':memory:', {
   threads,

@@ -8,13 +8,19 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { sizes, writeInteractions } from './data.ts'
 
-/** What is kept between runs: generated data and the peer's Python environment. It may be removed at any time. */
+/**
+ * What is kept between runs: generated data and the peer's Python environment. It may be removed at
+ * any time.
+ */
 export const cacheFolder = join(
   process.env.XDG_CACHE_HOME || join(homedir(), '.cache'),
   'openpersonalize-bench',
 )
 
-/** The generated interactions of a size as a CSV file, made at the first use and after a change to data.ts. */
+/**
+ * The generated interactions of a size as a CSV file, made at the first use and after a change to
+ * data.ts.
+ */
 export async function interactions(sizeName: string): Promise<string> {
   const source = await readFile(new URL('./data.ts', import.meta.url))
   const version = createHash('sha256').update(source).digest('hex').slice(0, 8)
@@ -29,7 +35,10 @@ export async function interactions(sizeName: string): Promise<string> {
 
 const peerPackages = ['implicit==0.7.3', 'numpy==2.2.6', 'scipy==1.15.3']
 
-/** The Python that has the peer `implicit`, made at the first use; undefined, and said why, where that is not possible. */
+/**
+ * The Python that has the peer `implicit`, made at the first use; undefined, and said why, where
+ * that is not possible.
+ */
 export async function peerPython(): Promise<string | undefined> {
   const folder = join(cacheFolder, peerPackages.join('-').replaceAll('==', '-'))
   const python = join(folder, 'bin', 'python')

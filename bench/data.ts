@@ -14,8 +14,9 @@ export const sizes: Record<string, ShopSize> = {
 const tasteCount = 20
 
 /**
- * Streams interactions as CSV: users and items are drawn by power laws, and four of five events are of one of the user's
- * two tastes, so that there is something to learn. The same size gives the same bytes.
+ * Streams interactions as CSV: users and items are drawn by power laws, and four of five events
+ * are of one of the user's two tastes, so that there is something to learn. The same size gives
+ * the same bytes.
  */
 export async function writeInteractions(path: string, size: ShopSize): Promise<void> {
   const { userCount, itemCount, eventCount } = size
@@ -41,7 +42,10 @@ export async function writeInteractions(path: string, size: ShopSize): Promise<v
 export const queryLines = (lineCount: number): string =>
   Array.from({ length: lineCount }, (_, n) => `{"itemId": "i${n}"}\n`).join('')
 
-/** From 0..1 to 0..count-1, density falling as x^-0.6: the head is drawn some hundred times as often as the tail. */
+/**
+ * From 0..1 to 0..count-1, density falling as x^-0.6: the head is drawn some hundred times as often
+ * as the tail.
+ */
 const powerLaw = (uniform: number, count: number) => Math.floor(count * uniform ** 2.5)
 
 /** Numbers from 0 to 1, the same for the same seed (Marsaglia 2003). */

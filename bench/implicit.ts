@@ -1,7 +1,10 @@
 import { benchFile, peerPython } from './cache.ts'
 import { start } from './children.ts'
 
-/** The peer `implicit` in a process of its own, its data loaded: one more measurement each time it is asked. */
+/**
+ * The peer `implicit` in a process of its own, its data loaded: one more measurement each time it
+ * is asked.
+ */
 export type Implicit = { seconds(): Promise<number>; end(): Promise<void> }
 
 /** Undefined where there is no Python or no `implicit` to be had. */

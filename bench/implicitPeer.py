@@ -1,4 +1,5 @@
-"""The peer of the benchmarks: says "ready", then answers each line of stdin with the seconds of one more measurement.
+"""The peer of the benchmarks: says "ready", then measures once more for each line of stdin and
+answers with the seconds.
 
 sweep PATH USERS ITEMS FACTORS THREADS: one iteration of ALS with conjugate gradients.
 topk FOLDER USERS FACTORS LINES RESULTS THREADS: the best users of the first items of a model.

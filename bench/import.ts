@@ -10,7 +10,10 @@ import { importInto, type Measured } from './shop.ts'
 
 const times = 3
 
-/** An import job from Create to ACTIVE, in turn with DuckDB alone, which converts the same file and checks nothing. */
+/**
+ * An import job from Create to ACTIVE, in turn with DuckDB alone, which converts the same file and
+ * checks nothing.
+ */
 export async function importing({ report, folder, sizes: names, imported }: Bench): Promise<void> {
   for (const size of names) {
     const ours: Measured[] = []

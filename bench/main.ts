@@ -19,7 +19,10 @@ export type Bench = {
   folder: string
   /** Names of the sizes to measure. */
   sizes: string[]
-  /** The data directory of a size, its interactions imported, or a model trained too; the work is done once in a run. */
+  /**
+   * The data directory of a size, its interactions imported, or a model trained too; the work is
+   * done once in a run.
+   */
   imported(size: string): Promise<Prepared>
   trained(size: string): Promise<Prepared>
 }
@@ -43,8 +46,10 @@ const wrong = [
   ...(values.size ?? []).filter((size) => !(size in sizes)),
 ]
 if (wrong.length > 0) {
-  const known = `${Object.keys(benchmarks).join(', ')}; --size is one of ${Object.keys(sizes).join(', ')}`
-  process.stderr.write(`There is no ${wrong.join(', ')}. The benchmarks are ${known}.\n`)
+  const known = [benchmarks, sizes].map((record) => Object.keys(record).join(', '))
+  process.stderr.write(
+    `There is no ${wrong.join(', ')}. The benchmarks are ${known[0]}; the sizes are ${known[1]}.\n`,
+  )
   process.exit(1)
 }
 

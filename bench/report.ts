@@ -15,7 +15,9 @@ export type Figure = {
 /** What it is compared with: a name and a number in the unit of the figure. */
 export type Peer = { name: string; value: number }
 
-/** Collects figures; each is printed to stderr as it comes, so that a long run tells how far it is. */
+/**
+ * Collects figures; each is printed to stderr as it comes, so that a long run tells how far it is.
+ */
 export function report() {
   const rows: (Figure & { peerValue?: number; note: string })[] = []
   return {

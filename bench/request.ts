@@ -15,7 +15,10 @@ const measureMs = 3000
 
 type Load = { perSecond: number; p50: number; p99: number }
 
-/** DescribeSchema requests, each signature proved anew, in turn with Fastify alone, which says hello to the same bytes. */
+/**
+ * DescribeSchema requests, each signature proved anew, in turn with Fastify alone, which says hello
+ * to the same bytes.
+ */
 export async function request({ report, folder }: Bench): Promise<void> {
   const dataDir = await mkdtemp(join(folder, 'request-'))
   await serving(dataDir, async (personalize, _pid, endpoint) => {
@@ -54,8 +57,8 @@ async function compare(report: Report, ours: Target, hello: Target, connections:
 }
 
 /**
- * Sends the same bytes over and over, one request at a time per connection, over plain sockets: an HTTP client in this
- * process would be slower than the servers. Throws at an answer other than 200.
+ * Sends the same bytes over and over, one request at a time per connection, over plain sockets: an
+ * HTTP client in this process would be slower than the servers. Throws at an answer other than 200.
  */
 async function load({ url, bytes }: Target, connections: number, forMs: number): Promise<Load> {
   const took: number[] = []

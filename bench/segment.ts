@@ -11,7 +11,10 @@ const times = 3
 const lineCount = 100
 const numResults = 1000
 
-/** A batch segment job from Create to ACTIVE, beside `implicit`, which only scores and selects with the same factors. */
+/**
+ * A batch segment job from Create to ACTIVE, beside `implicit`, which only scores and selects with
+ * the same factors.
+ */
 export async function segment({ report, sizes, trained }: Bench): Promise<void> {
   for (const size of sizes) {
     const { dataDir } = await trained(size)

@@ -7,7 +7,10 @@ import { startServer } from '../src/cli/serverProcess.ts'
 import { interactions } from './cache.ts'
 import { queryLines } from './data.ts'
 
-/** How long some work took and the most memory the server held meanwhile; undefined where the system does not tell. */
+/**
+ * How long some work took and the most memory the server held meanwhile; undefined where the system
+ * does not tell.
+ */
 export type Measured = { seconds: number; peakMb: number | undefined }
 
 const arn = (path: string) => `arn:aws:personalize:us-east-1:123456789012:${path}`
@@ -97,7 +100,10 @@ export const trainIn = (dataDir: string): Promise<Measured> =>
     })
   })
 
-/** Answers the `lineCount` most popular items with `numResults` users each, `times` times in one server. */
+/**
+ * Answers the `lineCount` most popular items with `numResults` users each, `times` times in one
+ * server.
+ */
 export async function segmentIn(
   dataDir: string,
   { lineCount, numResults, times }: { lineCount: number; numResults: number; times: number },
@@ -130,7 +136,10 @@ export async function segmentIn(
 
 type Ending = { status?: string | undefined; failureReason?: string | undefined }
 
-/** Polls every 50 ms, as no client would: the figure is to be the server's time, not the wait between polls. */
+/**
+ * Polls every 50 ms, as no client would: the figure is to be the server's time, not the wait
+ * between polls.
+ */
 async function active(describe: () => Promise<Ending | undefined>): Promise<void> {
   for (;;) {
     const { status = '', failureReason } = (await describe()) ?? {}

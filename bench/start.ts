@@ -10,7 +10,10 @@ const times = 5
 const goals = { first: 3000, later: 1500 }
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
-/** From the start of the process to the line that says it answers, in turn with less: Fastify alone, Node alone. */
+/**
+ * From the start of the process to the line that says it answers, in turn with less: Fastify alone,
+ * Node alone.
+ */
 export async function start({ report, folder }: Bench): Promise<void> {
   const ms: Record<'first' | 'later' | 'fastify' | 'node', number[]> = {
     ...{ first: [], later: [], fastify: [], node: [] },

@@ -19,7 +19,10 @@ const factorCount = hiddenDimension.default
 const times = 3
 const { signal } = new AbortController()
 
-/** A training from Create to ACTIVE, and one sweep of its ALS in turn with an iteration of `implicit`. */
+/**
+ * A training from Create to ACTIVE, and one sweep of its ALS in turn with an iteration of
+ * `implicit`.
+ */
 export async function train({ report, folder, sizes: names, trained }: Bench): Promise<void> {
   for (const size of names) {
     const { dataDir, measured } = await trained(size)
@@ -43,7 +46,10 @@ export async function train({ report, folder, sizes: names, trained }: Bench): P
   }
 }
 
-/** Seconds of sweeps over users and items, ours and the peer's on the same pairs, width and threads, in turn. */
+/**
+ * Seconds of sweeps over users and items, ours and the peer's on the same pairs, width and threads,
+ * in turn.
+ */
 async function sweeps(interactions: string[], path: string) {
   const threadCount = availableParallelism()
   const threads = openThreads(threadCount)

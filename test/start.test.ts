@@ -12,11 +12,11 @@ const goals = { first: 3000, later: 1500 }
 const folder = await mkdtemp(join(tmpdir(), 'openpersonalize-test-'))
 after(() => rm(folder, { recursive: true, force: true }))
 
-// Node alone takes 40 ms to start and end on two quiet cores. Other work on the machine, such as the
-// test file that runs beside this one, makes that longer by about the factor by which it makes our
-// starts longer. So Node alone is measured before and after each start, and the time of the start is
-// divided by the factor that both show together; never by less than 1, so that a quicker machine
-// must keep the goals too. What is left of the noise only ever adds time: the quickest start counts.
+// Node alone takes 40 ms to start and end on two quiet cores. Other work on the machine, such as
+// the test file that runs beside this one, makes that longer by about the factor by which it makes
+// our starts longer. So Node alone is measured before and after each start, and the time of the
+// start is divided by the factor that both show together; never by less than 1, so that a quicker
+// machine must keep the goals too. What noise is left only adds time: the quickest start counts.
 const quietNodeMs = 40
 
 test('the first start takes 3 s at most, a later one 1.5 s', async () => {
