@@ -7,6 +7,7 @@ import { type Duck, openDuck } from './data/duck.ts'
 import { diskFiles, type Files } from './data/files.ts'
 import type { Engine } from './engine/engine.ts'
 import { localEngine } from './engine/local/engine.ts'
+import { cannotStart } from './errors.ts'
 import { type Database, openDatabase } from './store/database.ts'
 import { lockDataDirectory } from './store/lock.ts'
 import { migrate } from './store/migrations.ts'
@@ -30,34 +31,41 @@ export type Context = {
 }
 
 /**
- * Opens all parts over the data directory, made where it is missing. Throws DataDirectoryLocked where another process
- * has it open, ConfigError for credentials that cannot be used.
+ * Opens all parts over the data directory, made where it is missing. Throws
+ * CannotStart where another process has it open or it cannot be used, ConfigError for
+ * credentials that cannot be used.
  */
 export async function open(
   config: Config,
   options: { clock?: () => Date } = {},
 ): Promise<Context & { close(): Promise<void> }> {
   const credentials = await loadCredentials(config)
-  const folder = (name: string) => join(config.dataDir, name)
-  await mkdir(config.dataDir, { recursive: true })
-  const closers: (() => unknown)[] = [await lockDataDirectory(config.dataDir)]
+  const { dataDir } = config
+  const folder = (name: string) => join(dataDir, name)
+  const unusable = cannotStart(`${dataDir} cannot be the data directory`)
+  const broken = cannotStart(
+    `The database in ${folder('postgres')} cannot be opened; put a backup in its place, or choose ` +
+      'another folder with --data-dir',
+  )
+  await mkdir(dataDir, { recursive: true }).catch(unusable)
+  const closers: (() => unknown)[] = [await lockDataDirectory(dataDir).catch(unusable)]
   const close = async () => {
     for (const closer of closers.reverse()) await closer()
   }
   try {
-    await rm(folder('scratch'), { recursive: true, force: true })
+    await rm(folder('scratch'), { recursive: true, force: true }).catch(unusable)
     for (const name of ['scratch', 's3', 'datasets', 'models'])
-      await mkdir(folder(name), { recursive: true })
+      await mkdir(folder(name), { recursive: true }).catch(unusable)
     const log = pino({ level: config.logLevel }, process.stderr)
     const { threads, memoryBytes } = config
-    const db = await openDatabase(folder('postgres'), templateFolder)
+    const db = await openDatabase(folder('postgres'), templateFolder).catch(broken)
     closers.push(() => db.close())
-    await migrate(db.kysely)
+    await migrate(db.kysely).catch(broken)
     const duck = await openDuck({ threads, memoryBytes, scratch: folder('scratch') })
     closers.push(() => duck.close())
     const engine = localEngine({ duck, threads })
     closers.push(() => engine.close())
-    const queue = await openQueue(db, log)
+    const queue = await openQueue(db, log).catch(broken)
     closers.push(() => queue.close())
     const files = diskFiles({ root: folder('s3'), scratch: folder('scratch') })
     const clock = options.clock ?? (() => new Date())

@@ -1,4 +1,6 @@
-/** What the caller did wrong: becomes AWS's error on the wire, with this code and text. Spec A.6, J. */
+/**
+ * What the caller did wrong: becomes AWS's error on the wire, with this code and text. Spec A.6, J.
+ */
 export class ServiceError extends Error {
   readonly code: string
   readonly status: number
@@ -10,7 +12,9 @@ export class ServiceError extends Error {
   }
 }
 
-/** What made a job fail for a reason its owner should read: becomes the resource's `failureReason`. */
+/**
+ * What made a job fail for a reason its owner should read: becomes the resource's `failureReason`.
+ */
 export class JobFailure extends Error {
   constructor(reason: string, options?: ErrorOptions) {
     super(reason, options)
@@ -18,8 +22,22 @@ export class JobFailure extends Error {
   }
 }
 
-/** The data directory is in use by another process. */
-export class DataDirectoryLocked extends Error {}
+/** Why the server cannot start, and what its owner can do: one line, shown without a stack. */
+export class CannotStart extends Error {
+  constructor(reason: string, cause: unknown) {
+    super(reason, { cause })
+    this.name = 'CannotStart'
+  }
+}
+
+/** Makes an error of a library one line of ours: `what` comes before its message. */
+export const cannotStart =
+  (what: string) =>
+  (cause: unknown): never => {
+    if (cause instanceof CannotStart) throw cause
+    const [line = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n')
+    throw new CannotStart(`${what}: ${line}`, cause)
+  }
 
 const error = (code: string, status?: number) => (message: string) =>
   new ServiceError(code, message, status)

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import * as module from 'node:module'
 import { ConfigError, flagName, quotaSetting, settings, variableName } from './config.ts'
-import { DataDirectoryLocked } from './errors.ts'
+import { CannotStart } from './errors.ts'
 import { quotas } from './limits.ts'
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
@@ -9,7 +9,8 @@ if (major < 24 || (major === 24 && minor < 12)) {
   process.stderr.write(`OpenPersonalize needs Node 24.12 or newer; this is ${process.version}.\n`)
   process.exit(1)
 }
-// Halves the time that loading modules takes from the second start on. Commands are imported when asked for, so after this.
+// Halves the time that loading modules takes from the second start on. Commands are
+// imported when asked for, so after this.
 module.enableCompileCache()
 
 const commands: Record<string, (argv: string[]) => Promise<void>> = {
@@ -31,7 +32,7 @@ try {
     )
   await command(rest)
 } catch (error) {
-  if (!(error instanceof ConfigError || error instanceof DataDirectoryLocked)) throw error
+  if (!(error instanceof ConfigError || error instanceof CannotStart)) throw error
   process.stderr.write(`${error.message}\n`)
   process.exitCode = 1
 }

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { Mutex } from 'async-mutex'
@@ -53,8 +53,10 @@ export async function openDatabase(folder: string, template: string): Promise<Da
   if (!existsSync(folder)) {
     const partial = `${folder}.partial`
     rmSync(partial, { recursive: true, force: true })
-    if (existsSync(template)) cloneTemplate(template, partial)
-    else await (await PGlite.create(partial)).close()
+    if (!cloneTemplate(template, partial)) {
+      rmSync(partial, { recursive: true, force: true })
+      await (await PGlite.create(partial)).close()
+    }
     renameSync(partial, folder)
   }
   const pglite = await PGlite.create(folder, { startParams })
@@ -72,12 +74,20 @@ const startParams = [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB']
  */
 export const folderList = 'folders.json'
 
-// A thousand small files: the asynchronous copy takes three times as
-// long, and nothing else runs yet.
-function cloneTemplate(template: string, folder: string): void {
-  cpSync(template, folder, { recursive: true })
-  const folders = JSON.parse(readFileSync(join(template, folderList), 'utf8')) as string[]
-  for (const each of folders) mkdirSync(join(folder, each), { recursive: true })
+/** False where there is no whole template, or `npm ci` replaced it while it was copied. */
+function cloneTemplate(template: string, folder: string): boolean {
+  try {
+    const { ino } = statSync(template)
+    // A thousand small files: the asynchronous copy takes three times as
+    // long, and nothing else runs yet.
+    cpSync(template, folder, { recursive: true })
+    const folders = JSON.parse(readFileSync(join(folder, folderList), 'utf8')) as string[]
+    for (const each of folders) mkdirSync(join(folder, each), { recursive: true })
+    return statSync(template).ino === ino
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
+  }
 }
 
 /**

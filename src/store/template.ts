@@ -1,4 +1,5 @@
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
@@ -12,23 +13,27 @@ import { openQueue } from './queue.ts'
  */
 export const templateFolder = fileURLToPath(new URL('../../build/postgres', import.meta.url))
 
-/** Makes the template anew. Run by `npm ci` and before packing. */
+/** Makes the template anew and puts it in place whole. Run by `npm ci` and before packing. */
 export async function makeTemplate(): Promise<void> {
-  const partial = `${templateFolder}.partial`
-  await rm(partial, { recursive: true, force: true })
   await mkdir(dirname(templateFolder), { recursive: true })
-  const database = await openDatabase(partial, '')
-  await migrate(database.kysely)
-  const queue = await openQueue(database, pino({ level: 'silent' }))
-  await queue.close()
-  await database.close()
-  const entries = await readdir(partial, { recursive: true, withFileTypes: true })
-  const folders = entries
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => relative(partial, join(entry.parentPath, entry.name)))
-  await writeFile(join(partial, folderList), JSON.stringify(folders.sort()))
-  await rm(templateFolder, { recursive: true, force: true })
-  await rename(partial, templateFolder)
+  const workshop = await mkdtemp(`${templateFolder}-`)
+  try {
+    const made = join(workshop, 'new')
+    const database = await openDatabase(made, '')
+    await migrate(database.kysely)
+    const queue = await openQueue(database, pino({ level: 'silent' }))
+    await queue.close()
+    await database.close()
+    const entries = await readdir(made, { recursive: true, withFileTypes: true })
+    const folders = entries
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => relative(made, join(entry.parentPath, entry.name)))
+    await writeFile(join(made, folderList), JSON.stringify(folders.sort()))
+    if (existsSync(templateFolder)) await rename(templateFolder, join(workshop, 'old'))
+    await rename(made, templateFolder)
+  } finally {
+    await rm(workshop, { recursive: true, force: true })
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await makeTemplate()

@@ -4,7 +4,7 @@ import { getHeapStatistics } from 'node:v8'
 import underPressure from '@fastify/under-pressure'
 import { type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { Context } from '../context.ts'
-import { ServiceError } from '../errors.ts'
+import { cannotStart, ServiceError } from '../errors.ts'
 import { wireLimits } from '../limits.ts'
 import { failure, handle } from './handle.ts'
 import type { Answer, Request } from './request.ts'
@@ -14,8 +14,8 @@ export type ListenOptions = { heapBytesMax?: number; pressureSampleMs?: number }
 export type Listening = { url: string; port: number; close: () => Promise<void> }
 
 /**
- * Opens the HTTP server on the host and port of the settings and answers with `handle` until closed; `close` lets
- * requests under way end. Rejects when the address cannot be had.
+ * Opens the HTTP server on the host and port of the settings and answers with `handle` until
+ * closed; `close` lets requests under way end. Throws CannotStart when the address cannot be had.
  */
 export async function listen(ctx: Context, options: ListenOptions = {}): Promise<Listening> {
   const app = fastify({
@@ -25,7 +25,8 @@ export async function listen(ctx: Context, options: ListenOptions = {}): Promise
     keepAliveTimeout: wireLimits.keepAliveMs,
     requestTimeout: wireLimits.requestMs,
     http: { headersTimeout: wireLimits.headersMs, maxHeaderSize: wireLimits.headerBytesMax },
-    // Nothing is routed by Fastify: the contract knows the paths. What its router cannot read is no path of ours.
+    // Nothing is routed by Fastify: the contract knows the paths. What its
+    // router cannot read is no path of ours.
     frameworkErrors: (_error, request, reply) => answer(request, reply),
   })
   const fail = (request: FastifyRequest, reply: FastifyReply, error: unknown) =>
@@ -61,7 +62,9 @@ export async function listen(ctx: Context, options: ListenOptions = {}): Promise
   app.setNotFoundHandler(answer)
   app.all('/*', answer)
 
-  await app.listen({ host: ctx.config.host, port: ctx.config.port })
+  await app
+    .listen({ host: ctx.config.host, port: ctx.config.port })
+    .catch(cannotStart('The server cannot listen; choose another --port or --host'))
   const { port } = app.server.address() as AddressInfo
   const host = ctx.config.host.includes(':') ? `[${ctx.config.host}]` : ctx.config.host
   return { url: `http://${host}:${port}`, port, close: () => app.close() }
@@ -78,7 +81,9 @@ const requestOf = ({ id, method, raw, headers, body }: FastifyRequest): Request 
 const send = (reply: FastifyReply, { status, headers, body }: Answer) =>
   reply.code(status).headers(headers).send(Buffer.from(body))
 
-/** What Fastify refuses by itself (too large, a content length that lies) is the caller's fault too. */
+/**
+ * What Fastify refuses by itself (too large, a content length that lies) is the caller's fault too.
+ */
 function asServiceError(error: unknown): unknown {
   if (error instanceof ServiceError || !(error instanceof Error) || !('statusCode' in error))
     return error
