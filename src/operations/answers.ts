@@ -93,5 +93,6 @@ export function tokenPosition(token: string, name: string, parent: string | unde
 
 const badToken = (name: string) =>
   invalidNextToken(
-    `The nextToken is not valid. Give the nextToken of an earlier answer of ${name} with the same input.`,
+    `The nextToken is not valid. Give the nextToken of an earlier answer of ${name} ` +
+      'with the same input.',
   )

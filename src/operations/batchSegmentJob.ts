@@ -62,12 +62,14 @@ function requireFitting(
   const { datasetGroupArn, filterExpression } = filter.doc
   if (datasetGroupArn !== version.doc.datasetGroupArn)
     throw invalidInput(
-      `The filter ${filter.arn} belongs to ${datasetGroupArn}, the solution version to ${version.doc.datasetGroupArn}.`,
+      `The filter ${filter.arn} belongs to ${datasetGroupArn}, the solution version to ` +
+        `${version.doc.datasetGroupArn}.`,
     )
   const expression = parseFilter(filterExpression)
   if (filterSubject(expression) !== 'UserID')
     throw invalidInput(
-      `The filter ${filter.arn} chooses ${filterSubject(expression)}; a batch segment job needs a filter on UserID.`,
+      `The filter ${filter.arn} chooses ${filterSubject(expression)}; a batch segment job needs ` +
+        'a filter on UserID.',
     )
   if (recipe.query === 'itemAttributes' && usesInteractions(expression))
     throw invalidInput(

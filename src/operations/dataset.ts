@@ -6,8 +6,7 @@ import {
   parseSchema,
   requireCompatible,
 } from '../data/schema.ts'
-import { invalidInput, resourceInUse } from '../errors.ts'
-import { unfinished } from '../status.ts'
+import { invalidInput } from '../errors.ts'
 import type { Tx } from '../store/database.ts'
 import { list, patch, type Resource, remove } from '../store/resource.ts'
 import { describe, listOf } from './answers.ts'
@@ -17,7 +16,7 @@ import {
   referenced,
   requireActive,
   requireNoChildren,
-  words,
+  requireUnused,
 } from './lookup.ts'
 import type { Operation } from './operation.ts'
 
@@ -32,7 +31,8 @@ export const createDataset: Operation<'CreateDataset'> = (ctx, caller, input) =>
     requireActive(group)
     if (group.doc.domain && datasetType.startsWith('ACTION'))
       throw invalidInput(
-        `The dataset group ${group.arn} has the domain ${group.doc.domain}, and domain dataset groups take no ${datasetType} dataset.`,
+        `The dataset group ${group.arn} has the domain ${group.doc.domain}, and domain dataset ` +
+          `groups take no ${datasetType} dataset.`,
       )
     const schema = await referenced(tx, caller, 'schema', input.schemaArn)
     requireFitting(schema, datasetType, group)
@@ -62,7 +62,8 @@ export const updateDataset: Operation<'UpdateDataset'> = (ctx, caller, input) =>
     const { datasetType } = dataset.doc
     if (datasetType !== 'USERS' && datasetType !== 'ITEMS')
       throw invalidInput(
-        `The dataset ${dataset.arn} is of type ${datasetType}; only USERS and ITEMS datasets can be updated.`,
+        `The dataset ${dataset.arn} is of type ${datasetType}; only USERS and ITEMS datasets can ` +
+          'be updated.',
       )
     const group = await referenced(tx, caller, 'datasetGroup', dataset.doc.datasetGroupArn)
     const previous = await referenced(tx, caller, 'schema', dataset.doc.schemaArn)
@@ -87,10 +88,7 @@ export const deleteDataset: Operation<'DeleteDataset'> = (ctx, caller, { dataset
     const dataset = await existing(tx, caller, 'dataset', datasetArn)
     const group = await referenced(tx, caller, 'datasetGroup', dataset.doc.datasetGroupArn)
     await requireNoChildren(tx, caller, group, 'filter')
-    for (const job of await unfinishedWork(tx, caller, dataset))
-      throw resourceInUse(
-        `The dataset ${datasetArn} is in use by the ${words(job.kind)} ${job.arn}, which is ${job.status}. Wait until its work has ended.`,
-      )
+    requireUnused(dataset, await workOn(tx, caller, dataset))
     await remove(tx, [datasetArn])
     await ctx.queue.enqueue(tx, 'sweep', datasetArn)
     return {}
@@ -108,24 +106,26 @@ function requireFitting(
   const parsed = schemaOf(schema)
   if (parsed.datasetType !== datasetType)
     throw invalidInput(
-      `The schema ${schema.arn} describes ${parsed.datasetType}; a dataset of type ${datasetType} needs a schema for ${datasetType}.`,
+      `The schema ${schema.arn} describes ${parsed.datasetType}; ` +
+        `a dataset of type ${datasetType} needs a schema for ${datasetType}.`,
     )
-  if (schema.doc.domain !== undefined && schema.doc.domain !== group.doc.domain)
+  const ours = group.doc.domain
+  const theirs = schema.doc.domain
+  if (theirs !== undefined && theirs !== ours)
     throw invalidInput(
-      `The schema ${schema.arn} is of the domain ${schema.doc.domain}, the dataset group ${group.arn} is ${group.doc.domain ? `of the domain ${group.doc.domain}` : 'a custom one without a domain'}.`,
+      `The schema ${schema.arn} is of the domain ${theirs}, the dataset group ${group.arn} is ` +
+        `${ours ? `of the domain ${ours}` : 'a custom one without a domain'}.`,
     )
-  if (group.doc.domain !== undefined && schema.doc.domain === undefined)
+  if (ours !== undefined && theirs === undefined)
     throw invalidInput(
-      `The dataset group ${group.arn} is of the domain ${group.doc.domain}; the schema ${schema.arn} must be of that domain too.`,
+      `The dataset group ${group.arn} is of the domain ${ours}; the schema ${schema.arn} must be ` +
+        'of that domain too.',
     )
   return parsed
 }
 
-async function unfinishedWork(
-  tx: Tx,
-  caller: Caller,
-  dataset: Resource<'dataset'>,
-): Promise<Resource[]> {
+/** The jobs that read or write the dataset, or did. */
+async function workOn(tx: Tx, caller: Caller, dataset: Resource<'dataset'>): Promise<Resource[]> {
   const imports = await list(tx, caller, 'datasetImportJob', { parent: dataset.arn })
   const solutions = await list(tx, caller, 'solution', { parent: dataset.doc.datasetGroupArn })
   const versions = await Promise.all(
@@ -134,7 +134,5 @@ async function unfinishedWork(
   const jobs = await Promise.all(
     versions.flat().map((version) => list(tx, caller, 'batchSegmentJob', { parent: version.arn })),
   )
-  return [...imports, ...versions.flat(), ...jobs.flat()].filter((job) =>
-    unfinished.includes(job.status),
-  )
+  return [...imports, ...versions.flat(), ...jobs.flat()]
 }

@@ -1,11 +1,17 @@
 import { makeArn } from '../arn.ts'
 import { checkFilter, filterFields, parseFilter } from '../data/filterExpression.ts'
-import { limitExceeded, resourceInUse } from '../errors.ts'
-import { unfinished } from '../status.ts'
+import { limitExceeded } from '../errors.ts'
 import { list, listByMember, remove } from '../store/resource.ts'
 import { describe, listOf } from './answers.ts'
 import { schemaOf } from './dataset.ts'
-import { existing, insertNew, referenced, requireActive, requireRoom } from './lookup.ts'
+import {
+  existing,
+  insertNew,
+  referenced,
+  requireActive,
+  requireRoom,
+  requireUnused,
+} from './lookup.ts'
 import type { Operation } from './operation.ts'
 
 /** Records a filter, checked against the schemas of its dataset group. Spec F. */
@@ -28,7 +34,8 @@ export const createFilter: Operation<'CreateFilter'> = (ctx, caller, input) =>
     const all = new Set([...fields, ...others.flatMap((other) => other.internal.fields)])
     if (all.size > fieldsPerGroup)
       throw limitExceeded(
-        `The filters of a dataset group may use ${fieldsPerGroup} distinct fields in all; with this one it would be ${all.size}.`,
+        `The filters of a dataset group may use ${fieldsPerGroup} distinct fields in all; ` +
+          `with this one it would be ${all.size}.`,
       )
 
     const { tags = [], ...doc } = input
@@ -51,12 +58,8 @@ export const listFilters = listOf('ListFilters', 'filter', (input) => input.data
 /** Refused while a batch job that uses the filter is in progress. Spec C.6. */
 export const deleteFilter: Operation<'DeleteFilter'> = (ctx, caller, { filterArn }) =>
   ctx.db.kysely.transaction().execute(async (tx) => {
-    await existing(tx, caller, 'filter', filterArn)
-    for (const job of await listByMember(tx, caller, 'batchSegmentJob', 'filterArn', filterArn))
-      if (unfinished.includes(job.status))
-        throw resourceInUse(
-          `The filter ${filterArn} is in use by the batch segment job ${job.arn}, which is ${job.status}. Wait until its work has ended.`,
-        )
+    const filter = await existing(tx, caller, 'filter', filterArn)
+    requireUnused(filter, await listByMember(tx, caller, 'batchSegmentJob', 'filterArn', filterArn))
     await remove(tx, [filterArn])
     return {}
   })

@@ -45,6 +45,16 @@ export function requireAtRest({ kind, arn, status }: Resource): void {
     throw resourceInUse(`The ${words(kind)} ${arn} is ${status}; wait until its work has ended.`)
 }
 
+/** Refuses to delete what one of these still works with. Spec C.6. */
+export function requireUnused({ kind, arn }: Resource, work: readonly Resource[]): void {
+  const job = work.find(({ status }) => unfinished.includes(status))
+  if (job)
+    throw resourceInUse(
+      `The ${words(kind)} ${arn} is in use by the ${words(job.kind)} ${job.arn}, ` +
+        `which is ${job.status}. Wait until its work has ended.`,
+    )
+}
+
 /** Refuses one more unfinished job of this kind than the quota allows. Text [D23], spec C.7. */
 export async function requireRoomForJob(
   ctx: Context,
@@ -98,6 +108,7 @@ export async function requireNoChildren(
   const [child] = await list(tx, caller, kind, { parent: parent.arn, limit: 1 })
   if (child)
     throw resourceInUse(
-      `The ${words(parent.kind)} ${parent.arn} is in use by the ${words(kind)} ${child.arn}. Delete that first.`,
+      `The ${words(parent.kind)} ${parent.arn} is in use by the ${words(kind)} ${child.arn}. ` +
+        'Delete that first.',
     )
 }

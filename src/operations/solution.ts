@@ -1,7 +1,6 @@
 import { makeArn } from '../arn.ts'
-import { invalidInput, resourceInUse } from '../errors.ts'
+import { invalidInput } from '../errors.ts'
 import { builtRecipe, checkSolutionConfig } from '../recipes/index.ts'
-import { unfinished } from '../status.ts'
 import { list, patch, remove } from '../store/resource.ts'
 import { describe, document, listOf } from './answers.ts'
 import {
@@ -11,6 +10,7 @@ import {
   requireActive,
   requireAtRest,
   requireRoom,
+  requireUnused,
 } from './lookup.ts'
 import type { Operation } from './operation.ts'
 
@@ -21,7 +21,8 @@ export const createSolution: Operation<'CreateSolution'> = (ctx, caller, input) 
   ctx.db.kysely.transaction().execute(async (tx) => {
     if (input.performAutoML)
       throw invalidInput(
-        'performAutoML is not supported: name a recipeArn and leave performAutoML out, as AWS advises.',
+        'performAutoML is not supported: name a recipeArn and leave performAutoML out, ' +
+          'as AWS advises.',
       )
     if (input.recipeArn === undefined)
       throw invalidInput('The recipeArn is missing: name one, such as aws-item-affinity.')
@@ -69,7 +70,8 @@ export const updateSolution: Operation<'UpdateSolution'> = (ctx, caller, input) 
     const { solutionArn, ...changes } = input
     if (Object.keys(changes).length === 0)
       throw invalidInput(
-        'Nothing to update: give performAutoTraining, performIncrementalUpdate or solutionUpdateConfig.',
+        'Nothing to update: give performAutoTraining, performIncrementalUpdate or ' +
+          'solutionUpdateConfig.',
       )
     const { solutionUpdateConfig, ...flags } = changes
     const doc = {
@@ -102,11 +104,7 @@ export const deleteSolution: Operation<'DeleteSolution'> = (ctx, caller, { solut
     const versions = await list(tx, caller, 'solutionVersion', { parent: solutionArn })
     for (const version of versions) {
       requireAtRest(version)
-      for (const job of await list(tx, caller, 'batchSegmentJob', { parent: version.arn }))
-        if (unfinished.includes(job.status))
-          throw resourceInUse(
-            `The solution ${solutionArn} is in use by the batch segment job ${job.arn}, which is ${job.status}. Wait until its work has ended.`,
-          )
+      requireUnused(solution, await list(tx, caller, 'batchSegmentJob', { parent: version.arn }))
     }
     await remove(tx, [...versions.map((version) => version.arn), solutionArn])
     await ctx.queue.enqueue(tx, 'sweep', solutionArn)

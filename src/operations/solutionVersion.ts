@@ -76,7 +76,8 @@ export const stopSolutionVersionCreation: Operation<'StopSolutionVersionCreation
     const status = next[version.status as keyof typeof next]
     if (!status)
       throw resourceInUse(
-        `The solution version ${arnPath(version.arn)} is ${version.status}; only one that is CREATE PENDING or CREATE IN_PROGRESS can be stopped.`,
+        `The solution version ${arnPath(version.arn)} is ${version.status}; only one that is ` +
+          'CREATE PENDING or CREATE IN_PROGRESS can be stopped.',
       )
     await patch(tx, version, { status }, ctx.clock())
     return {}
