@@ -30,10 +30,13 @@ export const partition = (region: string) =>
   region.startsWith('cn-') ? 'aws-cn' : region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws'
 
 /** `arn:aws:personalize:us-east-1:123456789012:batch-segment-job/coffee` */
-export const makeArn = (caller: Caller, kind: Kind, name: string) =>
-  `arn:${partition(caller.region)}:personalize:${caller.region}:${caller.account}:${arnTypes[kind]}/${name}`
+export const makeArn = ({ region, account }: Caller, kind: Kind, name: string) =>
+  `arn:${partition(region)}:personalize:${region}:${account}:${arnTypes[kind]}/${name}`
 
-/** The ARN of something AWS provides (recipe, algorithm, feature transformation): no region, no account. */
+/**
+ * The ARN of something AWS provides (recipe, algorithm, feature
+ * transformation): no region, no account.
+ */
 export const serviceArn = (kind: 'recipe' | 'algorithm' | 'featureTransformation', name: string) =>
   `arn:aws:personalize:::${arnTypes[kind]}/${name}`
 

@@ -3,7 +3,10 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Quota, quotas } from './limits.ts'
 
-/** Every setting but the quotas: its default and what it means. Flag and variable follow from the name. */
+/**
+ * Every setting but the quotas: its default and what it means. Flag
+ * and variable follow from the name.
+ */
 export const settings = {
   port: { default: '8080', means: 'port; 0 takes a free one' },
   host: { default: '127.0.0.1', means: 'address to listen on' },

@@ -44,8 +44,8 @@ export async function open(
   const folder = (name: string) => join(dataDir, name)
   const unusable = cannotStart(`${dataDir} cannot be the data directory`)
   const broken = cannotStart(
-    `The database in ${folder('postgres')} cannot be opened; put a backup in its place, or choose ` +
-      'another folder with --data-dir',
+    `The database in ${folder('postgres')} cannot be opened; ` +
+      'put a backup in its place, or choose another folder with --data-dir',
   )
   await mkdir(dataDir, { recursive: true }).catch(unusable)
   const closers: (() => unknown)[] = [await lockDataDirectory(dataDir).catch(unusable)]

@@ -29,7 +29,10 @@ type Reference = { readonly shape: string }
 export type Service = 'personalize' | 'personalize-events' | 'personalize-runtime'
 export type Protocol = 'awsJson' | 'restJson'
 
-/** What the contract says about one operation: how it is called, its shapes, the error shapes it declares. */
+/**
+ * What the contract says about one operation: how it is called, its
+ * shapes, the error shapes it declares.
+ */
 export type OperationContract = {
   readonly name: string
   readonly service: Service
@@ -65,7 +68,9 @@ const contracts = new Map<string, OperationContract>(
 /** The names of all operations of the three services, as AWS spells them. */
 export const operationNames: readonly string[] = [...contracts.keys()]
 
-/** The operation of that name. Throws for a name that the contract lacks: that is a mistake of ours. */
+/**
+ * The operation of that name. Throws for a name that the contract lacks: that is a mistake of ours.
+ */
 export function operation(name: string): OperationContract {
   const found = contracts.get(name)
   if (!found) throw new Error(`The contract has no operation ${name}.`)
@@ -84,14 +89,18 @@ export const errorStatus = (service: Service, code: string): number | undefined 
   models.get(service)?.shapes[code]?.error?.httpStatusCode
 
 /**
- * The members of a document that a shape has, nested ones too: how a Describe document becomes a List summary.
- * Drops undefined and null (spec L.2.8); a timestamp kept as ISO text becomes a Date again.
+ * The members of a document that a shape has, nested ones too: how a Describe
+ * document becomes a List summary. Drops undefined and null (spec L.2.8); a timestamp
+ * kept as ISO text becomes a Date again.
  */
 export function project(document: object, service: Service, shapeName: string) {
   return kept(document, service, shapeName) as Record<string, unknown>
 }
 
-/** An output as it goes into JSON: the output shape's members only, each Date as epoch seconds. Spec A.5. */
+/**
+ * An output as it goes into JSON: the output shape's members only, each
+ * Date as epoch seconds. Spec A.5.
+ */
 export function encode(name: string, output: object): object {
   const contract = operation(name)
   if (!contract.output) return {}

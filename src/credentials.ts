@@ -8,8 +8,9 @@ export type Credentials = (accessKeyId: string) => Credential | undefined
 export type Credential = { secretAccessKey: string; account: string }
 
 /**
- * Reads the access keys that requests may be signed with: a file in the AWS credentials format, or `test`/`test` while
- * bound to loopback. Throws ConfigError for a file without usable keys, or for another address without a file.
+ * Reads the access keys that requests may be signed with: a file in the AWS credentials format,
+ * or `test`/`test` while bound to loopback. Throws ConfigError for a file without usable keys, or
+ * for another address without a file.
  */
 export async function loadCredentials(
   config: Pick<Config, 'host' | 'credentials' | 'account'>,
@@ -23,7 +24,8 @@ export async function loadCredentials(
 function testKey({ host, account }: Pick<Config, 'host' | 'account'>): Map<string, Credential> {
   if (!isLoopback(host))
     throw new ConfigError(
-      `The host is ${host}, so others can reach it, and without a credentials file everybody knows the key ` +
+      `The host is ${host}, so others can reach it, ` +
+        'and without a credentials file everybody knows the key ' +
         'test/test. Name a file with OPENPERSONALIZE_CREDENTIALS, or listen on 127.0.0.1.',
     )
   return new Map([['test', { secretAccessKey: 'test', account }]])
@@ -65,7 +67,10 @@ function parseKeys(path: string, text: string, account: string): Map<string, Cre
   return keys
 }
 
-/** Each section with its own settings. `ini` nests `[a.b]` into `a`, so sections are looked for at every depth. */
+/**
+ * Each section with its own settings. `ini` nests `[a.b]` into `a`, so
+ * sections are looked for at every depth.
+ */
 function* profiles(
   section: Record<string, unknown>,
   path: string[],

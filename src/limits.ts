@@ -1,6 +1,6 @@
 /**
- * The quotas that can be told apart: AWS's own number (spec C.7, D.3) and the number of the `open` preset, which is
- * bounded by what one machine can do. Each has a setting that overrides both.
+ * The quotas that can be told apart: AWS's own number (spec C.7, D.3) and the number of the `open`
+ * preset, which is bounded by what one machine can do. Each has a setting that overrides both.
  */
 export const quotas = {
   schemas: { aws: 500, open: 100_000, means: 'schemas' },
@@ -58,7 +58,10 @@ export const limits = {
   masksKept: 64,
 } as const
 
-/** What one connection may ask of the server before an operation is even known. AWS publishes no such numbers. */
+/**
+ * What one connection may ask of the server before an operation is even
+ * known. AWS publishes no such numbers.
+ */
 export const wireLimits = {
   /** The largest legal input, PutItems with 10 x 32,000 characters all escaped, has 1.9 MB. */
   requestBytesMax: 4 * 1024 * 1024,
@@ -69,11 +72,16 @@ export const wireLimits = {
   headerBytesMax: 32 * 1024,
   headersMs: 20_000,
   requestMs: 120_000,
-  /** Longer than the minute that load balancers keep an idle connection, so that they close first. */
+  /**
+   * Longer than the minute that load balancers keep an idle connection, so that they close first.
+   */
   keepAliveMs: 72_000,
   /** Mean delay of the event loop over one sample from which on requests are refused. */
   eventLoopDelayMsMax: 1000,
-  /** A sample is longer than any one pause of the event loop: one pause alone must not refuse requests. */
+  /**
+   * A sample is longer than any one pause of the event loop: one
+   * pause alone must not refuse requests.
+   */
   pressureSampleMs: 5000,
   /** Share of V8's heap limit from which on requests are refused. */
   heapShareMax: 0.95,

@@ -15,9 +15,9 @@ import { type ServerProcess, startServer } from './serverProcess.ts'
 type Options = { keep: boolean; data: string | undefined }
 
 /**
- * `demo [--keep] [--data FOLDER]`: from CSV files to segments on a server of its own, told step by step on stdout.
- * Without FOLDER the data are generated. Leaves no process; no file either, unless `--keep`.
- * Sets the exit code to 1 where data, flags or server make it impossible.
+ * `demo [--keep] [--data FOLDER]`: from CSV files to segments on a server of its own, told step by
+ * step on stdout. Without FOLDER the data are generated. Leaves no process; no file either, unless
+ * `--keep`. Sets the exit code to 1 where data, flags or server make it impossible.
  */
 export async function demo(argv: string[]): Promise<void> {
   const screen = openScreen()
@@ -100,7 +100,8 @@ function openStage(): Stage {
   const removeFolder = () => {
     if (dataDir && !kept) rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 })
   }
-  // A spinner turns Ctrl-C into process.exit(0), elsewhere it is a signal: both end here, and as what they are.
+  // A spinner turns Ctrl-C into process.exit(0), elsewhere it is a signal:
+  // both end here, and as what they are.
   const atExit = () => {
     server?.kill()
     removeFolder()
@@ -148,7 +149,8 @@ async function requireFolder(folder: string): Promise<void> {
 }
 
 const wanted =
-  'It must hold interactions.csv (USER_ID, ITEM_ID, TIMESTAMP in seconds, maybe more) and may hold items.csv (ITEM_ID, ...) and users.csv (USER_ID, ...).'
+  'It must hold interactions.csv (USER_ID, ITEM_ID, TIMESTAMP in seconds, maybe more) ' +
+  'and may hold items.csv (ITEM_ID, ...) and users.csv (USER_ID, ...).'
 
 async function openTables(folder: string): Promise<CsvFolder> {
   return openCsvFolder(folder).catch((cause: Error) => {

@@ -22,9 +22,10 @@ type Random = () => number
 type Pick = (random: Random) => number
 
 /**
- * Writes `users.csv`, `items.csv` and `interactions.csv` of an invented shop into `folder`.
- * Planted, so that a segment can be judged by eye: each user has a favourite and a second department and a
- * favourite brand; a few users and items make most of the events; gold members come most often.
+ * Writes `users.csv`, `items.csv` and `interactions.csv` of an invented shop into
+ * `folder`. Planted, so that a segment can be judged by eye: each user has a favourite and
+ * a second department and a favourite brand; a few users and items make most of the
+ * events; gold members come most often.
  */
 export async function generateShop(folder: string, size: ShopSize): Promise<void> {
   const random = mulberry32(size.seed)
@@ -49,7 +50,8 @@ function makeItems(count: number, random: Random): Item[] {
     const department = index % departments.length
     const { things, price } = departments[department]!
     for (;;) {
-      // A brand is at home in every third department, so that department and brand are not the same thing.
+      // A brand is at home in every third department, so that department
+      // and brand are not the same thing.
       const home = brands.filter((_, brand) => brand % 3 === department % 3)
       const brand = brands.indexOf(home[Math.floor(random() * home.length)]!)
       const quality = qualities[Math.floor(random() * qualities.length)]!
@@ -124,7 +126,10 @@ function* eventLines(
   }
 }
 
-/** Chooses an item by popularity on the shelf of a department and brand, or on a wider one if that is empty. */
+/**
+ * Chooses an item by popularity on the shelf of a department and brand, or
+ * on a wider one if that is empty.
+ */
 function shelves(items: Item[]) {
   // Zipf: the k-th item of a department is chosen 1/k^0.8 as often as its first.
   const popularity = items.map((_, index) => (Math.floor(index / departments.length) + 1) ** -0.8)

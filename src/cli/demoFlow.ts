@@ -34,8 +34,9 @@ type Branch = {
 }
 
 /**
- * Does what a customer does, through the public API: schemas, dataset group, datasets, imports, solutions and
- * versions, filter, batch segment jobs. `bucketFolder` is where the bucket's objects lie as files.
+ * Does what a customer does, through the public API: schemas, dataset group, datasets,
+ * imports, solutions and versions, filter, batch segment jobs. `bucketFolder` is where
+ * the bucket's objects lie as files.
  */
 export async function runFlow(
   personalize: Personalize,
@@ -278,7 +279,10 @@ const patienceMs = 30 * 60_000
 
 type Described = { status?: string | undefined; failureReason?: string | undefined }
 
-/** Asks until the status is ACTIVE. There are no waiters in the SDKs: every customer writes this loop. */
+/**
+ * Asks until the status is ACTIVE. There are no waiters in the SDKs:
+ * every customer writes this loop.
+ */
 async function untilActive(
   what: string,
   describe: () => Promise<Described | undefined>,

@@ -1,4 +1,7 @@
-/** The words of the demo's invented shop: ten departments with what they sell and a typical price in euro. */
+/**
+ * The words of the demo's invented shop: ten departments with what they
+ * sell and a typical price in euro.
+ */
 export const departments: { name: string; price: number; things: string[] }[] = [
   {
     name: 'Outdoor',

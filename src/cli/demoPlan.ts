@@ -20,7 +20,10 @@ export type DemoPlan = {
 export type ItemQuery = { itemId: string; label: string }
 export type AttributeQuery = { itemAttributes: string; label: string }
 
-/** Infers schemas, queries and the filter. Throws DemoFailure where Personalize could not use the data. */
+/**
+ * Infers schemas, queries and the filter. Throws DemoFailure where
+ * Personalize could not use the data.
+ */
 export async function planDemo(folder: CsvFolder): Promise<DemoPlan> {
   const { interactions, items, users } = folder.tables
   requireColumns('interactions', interactions, ['USER_ID', 'ITEM_ID', 'TIMESTAMP'])
@@ -106,7 +109,9 @@ function fieldOf(table: TableName, { name, kind, missing }: Column, of: Table, t
   }
 }
 
-/** Text columns whose values hardly repeat (names, descriptions), the longest first: no categories. */
+/**
+ * Text columns whose values hardly repeat (names, descriptions), the longest first: no categories.
+ */
 const freeTexts = ({ rows, columns }: Table) =>
   columns
     .filter(
@@ -115,7 +120,9 @@ const freeTexts = ({ rows, columns }: Table) =>
     .filter(({ length }) => length > 8)
     .toSorted((a, b) => b.length - a.length)
 
-/** Columns that a query or a filter can name, those of few values first to be of use to a reader. */
+/**
+ * Columns that a query or a filter can name, those of few values first to be of use to a reader.
+ */
 function queryable(table: TableName, of: Table): Column[] {
   const free = freeTexts(of)
   const own = of.columns.filter(
@@ -137,12 +144,15 @@ function requireColumns(table: TableName, found: Table, wanted: string[]): void 
   const lacking = wanted.filter((name) => !column(found, name))
   if (lacking.length > 0)
     throw new DemoFailure(
-      `${table}.csv has no column ${lacking.join(', ')}. Its columns are ${found.columns.map(({ name }) => name).join(', ')}.`,
+      `${table}.csv has no column ${lacking.join(', ')}. ` +
+        `Its columns are ${found.columns.map(({ name }) => name).join(', ')}.`,
     )
   if (found.rows === 0) throw new DemoFailure(`${table}.csv has a header but no rows.`)
 }
 
-/** The three most frequent values of the first column, and the most frequent pair with the second. */
+/**
+ * The three most frequent values of the first column, and the most frequent pair with the second.
+ */
 async function askAttributes(folder: CsvFolder, attributes: Column[]): Promise<AttributeQuery[]> {
   const [first, second] = attributes
   const values = await folder.frequentValues('items', first!.name, 3)

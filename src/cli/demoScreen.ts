@@ -1,6 +1,9 @@
 import { intro, log, outro, spinner } from '@clack/prompts'
 
-/** Where the demo shows how far it is: a spinner on a terminal, plain lines without escape codes elsewhere. */
+/**
+ * Where the demo shows how far it is: a spinner on a terminal, plain
+ * lines without escape codes elsewhere.
+ */
 export type Screen = {
   begin(title: string): void
   /** Runs one step: `say` tells what it is at, `done` is the line that stays when it has ended. */

@@ -5,7 +5,10 @@ import type { Screen } from './demoScreen.ts'
 
 const shownUsers = 5
 
-/** Shows the first users of each segment with what a person recognises: who they are and what they like. */
+/**
+ * Shows the first users of each segment with what a person recognises:
+ * who they are and what they like.
+ */
 export async function showSegments(
   screen: Screen,
   folder: CsvFolder,

@@ -11,15 +11,18 @@ export type ServerProcess = {
   pid: number
   /** The last lines it wrote to stderr, for people who ask why it failed. */
   complaints(): string
-  /** Ends it as a service manager would (SIGTERM) and waits; kills it if it is still there after 8 s. */
+  /**
+   * Ends it as a service manager would (SIGTERM) and waits; kills
+   * it if it is still there after 8 s.
+   */
   stop(): Promise<number | null>
   /** Ends it at once, without waiting: for exit handlers. */
   kill(): void
 }
 
 /**
- * Starts `serve` on `dataDir` and resolves when it answers. Throws if it ends, or is silent for a minute, before that.
- * `flags` are more flags of `serve`, such as `--log-level`.
+ * Starts `serve` on `dataDir` and resolves when it answers. Throws if it ends, or is silent for a
+ * minute, before that. `flags` are more flags of `serve`, such as `--log-level`.
  */
 export async function startServer(dataDir: string, flags: string[] = []): Promise<ServerProcess> {
   const main = fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url))

@@ -1,6 +1,8 @@
 import { type DuckDBConnection, LIST, listValue, VARCHAR } from '@duckdb/node-api'
 
-/** Values for a statement's parameters, all of them text: `bind` gives back the parameter's name. */
+/**
+ * Values for a statement's parameters, all of them text: `bind` gives back the parameter's name.
+ */
 export type Parameters = { values: Record<string, string | ReturnType<typeof listValue>> }
 
 /** The type of each column of some Parquet files together, by upper-case name. */
@@ -33,14 +35,15 @@ export const parameterTypes = ({ values }: Parameters) =>
   )
 
 /**
- * SQL for "the column holds one of these strings", NULL for NULL. A value such as `drama|comedy` holds
- * its parts and itself. One string is looked for without splitting, which is quicker.
+ * SQL for "the column holds one of these strings", NULL for NULL. A value such as `drama|comedy`
+ * holds its parts and itself. One string is looked for without splitting, which is quicker.
  */
 export function holdsAny(column: string, values: string[], parameters: Parameters): string {
   if (values.length === 1 && !values[0]!.includes('|'))
     return `contains('|' || ${column} || '|', ${bind(parameters, `|${values[0]}|`)})`
   return `CASE WHEN ${column} IS NOT NULL THEN
-    list_has_any(list_append(string_split(${column}, '|'), ${column}), ${bind(parameters, values)}) END`
+    list_has_any(list_append(string_split(${column}, '|'), ${column}),
+      ${bind(parameters, values)}) END`
 }
 
 /**
@@ -55,7 +58,8 @@ export function comparesTo(
   value: string,
 ) {
   const whole = /^-?\d{1,37}$/.test(number) && /INT/.test(type)
-  return `${column} ${operator} CAST(${value} AS ${type === 'FLOAT' ? 'FLOAT' : whole ? 'HUGEINT' : 'DOUBLE'})`
+  const target = type === 'FLOAT' ? 'FLOAT' : whole ? 'HUGEINT' : 'DOUBLE'
+  return `${column} ${operator} CAST(${value} AS ${target})`
 }
 
 /** Whether a text is a number as expressions write it. */

@@ -18,7 +18,9 @@ export type Table = { rows: number; columns: Column[] }
 /** Only rows whose cell in `column` holds `value` (alone or between bars). */
 export type Condition = { column: string; value: string }
 
-/** The most frequent value of an item column among the events of one user, with its share of them. */
+/**
+ * The most frequent value of an item column among the events of one user, with its share of them.
+ */
 export type Favourite = { value: string; share: number }
 export type UserSketch = {
   id: string
@@ -28,12 +30,18 @@ export type UserSketch = {
   favourites: (Favourite | undefined)[]
 }
 
-/** Three CSV files of one shop, opened for looking at: what the columns are, what is popular, who is who. */
+/**
+ * Three CSV files of one shop, opened for looking at: what the columns
+ * are, what is popular, who is who.
+ */
 export type CsvFolder = {
   tables: { interactions: Table; items?: Table; users?: Table }
   /** Items with the most events, most first; at most one per value of `column` if that is given. */
   popularItems(count: number, column?: string): Promise<string[]>
-  /** The `count` most frequent values of a column, cells of several values (`a|b`) counted value by value. */
+  /**
+   * The `count` most frequent values of a column, cells of several
+   * values (`a|b`) counted value by value.
+   */
   frequentValues(
     table: 'items' | 'users',
     column: string,
@@ -46,7 +54,10 @@ export type CsvFolder = {
   close(): void
 }
 
-/** Opens `interactions.csv` and, where they are there, `items.csv` and `users.csv`. Throws if DuckDB cannot read one. */
+/**
+ * Opens `interactions.csv` and, where they are there, `items.csv` and `users.csv`.
+ * Throws if DuckDB cannot read one.
+ */
 export async function openCsvFolder(folder: string): Promise<CsvFolder> {
   const instance = await DuckDBInstance.create(':memory:', { autoload_known_extensions: 'false' })
   const connection = await instance.connect()
@@ -140,7 +151,8 @@ async function popularItems(connection: DuckDBConnection, count: number, column?
       )
     : await rows(
         connection,
-        `SELECT ITEM_ID FROM interactions GROUP BY ITEM_ID ORDER BY count(*) DESC, ITEM_ID LIMIT ${count}`,
+        `SELECT ITEM_ID FROM interactions GROUP BY ITEM_ID
+         ORDER BY count(*) DESC, ITEM_ID LIMIT ${count}`,
       )
   return found.map((row) => String(row.ITEM_ID))
 }
@@ -158,7 +170,8 @@ async function frequentValues(
   const found = await rows(
     connection,
     `SELECT value
-     FROM (SELECT unnest(string_split(${quoted(column)}, '|')) AS value FROM ${table} ${restriction})
+     FROM (
+       SELECT unnest(string_split(${quoted(column)}, '|')) AS value FROM ${table} ${restriction})
      WHERE value <> '' GROUP BY value ORDER BY count(*) DESC, value LIMIT ${count}`,
     where && [where.value],
   )
@@ -183,14 +196,16 @@ async function sketchUsers(
 ): Promise<UserSketch[]> {
   const events = await byUser(
     connection,
-    'SELECT USER_ID AS id, count(*)::INTEGER AS n FROM interactions WHERE list_contains($texts, USER_ID) GROUP BY id',
+    `SELECT USER_ID AS id, count(*)::INTEGER AS n FROM interactions
+     WHERE list_contains($texts, USER_ID) GROUP BY id`,
     ids,
   )
+  const columns = own.map((name, k) => `any_value(${quoted(name)}) AS v${k}`)
   const owned =
     own.length > 0
       ? await byUser(
           connection,
-          `SELECT USER_ID AS id, ${own.map((name, k) => `any_value(${quoted(name)}) AS v${k}`).join(', ')}
+          `SELECT USER_ID AS id, ${columns.join(', ')}
            FROM users WHERE list_contains($texts, USER_ID) GROUP BY id`,
           ids,
         )

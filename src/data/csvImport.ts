@@ -9,7 +9,10 @@ import { type Duck, identifier, readRows, withConnection } from './duck.ts'
 import { readLines } from './lines.ts'
 import type { DatasetSchema } from './schema.ts'
 
-/** CSV files of one import; `sources` are local paths in key order, `sourceNames` what messages call them. */
+/**
+ * CSV files of one import; `sources` are local paths in key order,
+ * `sourceNames` what messages call them.
+ */
 export type ImportRequest = {
   sources: string[]
   sourceNames: string[]
@@ -32,10 +35,12 @@ type Run = {
 const csvLineBytesMax = 2 * 1024 * 1024
 
 /**
- * Checks CSV files against the schema and writes them as one Parquet file (zstd), columns named and ordered as in the schema, rows
- * in the order of the files. Columns are found by header name; the schema's must all be there, others are ignored. Repeated events
- * are stored once, of a repeated user, item or action the last row. The file appears whole or not at all; its bytes depend on the
- * sources and the schema only. Throws JobFailure that counts and quotes what is wrong. Source: spec E.6.
+ * Checks CSV files against the schema and writes them as one Parquet file (zstd), columns
+ * named and ordered as in the schema, rows in the order of the files. Columns are found by
+ * header name; the schema's must all be there, others are ignored. Repeated events are stored
+ * once, of a repeated user, item or action the last row. The file appears whole or not at all;
+ * its bytes depend on the sources and the schema only. Throws JobFailure that counts and
+ * quotes what is wrong. Source: spec E.6.
  */
 export async function importCsv(
   duck: Duck,
@@ -79,12 +84,14 @@ async function readLayout(connection: DuckDBConnection, request: ImportRequest):
     first ??= header
     if (header.join() !== first.join())
       throw new JobFailure(
-        `The header of ${sourceNames[k]} is ${header.join()}, that of ${sourceNames[0]} is ${first.join()}; all files must have the same.`,
+        `The header of ${sourceNames[k]} is ${header.join()}, that of ${sourceNames[0]} is ` +
+          `${first.join()}; all files must have the same.`,
       )
   }
   const header = first ?? []
   const names = schema.fields.map(({ name }) => name)
-  // Columns that allow null must be there too: a CSV "must carry the new columns", all nullable, of an updated schema (spec E.2).
+  // Columns that allow null must be there too: a CSV "must carry the new columns", all nullable,
+  // of an updated schema (spec E.2).
   const missing = names.filter((name) => !header.includes(name))
   if (missing.length > 0)
     throw new JobFailure(`Input CSV is missing the following columns:[${missing.join(', ')}].`)
@@ -119,7 +126,10 @@ async function refuseNul(path: string, name: string, signal: AbortSignal): Promi
     }
 }
 
-/** Writes all good rows to `rows`, or throws what is wrong with the bad ones; gives how many were read. */
+/**
+ * Writes all good rows to `rows`, or throws what is wrong with the
+ * bad ones; gives how many were read.
+ */
 async function convert(
   connection: DuckDBConnection,
   request: ImportRequest,
@@ -127,17 +137,19 @@ async function convert(
   { folder, rows, run }: { folder: string; rows: string; run: Run },
 ): Promise<number> {
   const paths = await linkSources(request.sources, folder)
-  // One VARCHAR column per line, cut into cells by our own SQL: nothing is sniffed, and the reader knows no quote that could
-  // swallow the lines that follow. Strict mode refuses a file that mixes line ends.
+  // One VARCHAR column per line, cut into cells by our own SQL: nothing is sniffed, and
+  // the reader knows no quote that could swallow the lines that follow. Strict mode
+  // refuses a file that mixes line ends.
   const lines = `SELECT line FROM read_csv($2, columns = {'line': 'VARCHAR'}, auto_detect = false,
-    header = false, skip = 1, delim = '', quote = '', escape = '', strict_mode = false, compression = 'none',
-    hive_partitioning = false, max_line_size = ${csvLineBytesMax + 16})`
+    header = false, skip = 1, delim = '', quote = '', escape = '', strict_mode = false,
+    compression = 'none', hive_partitioning = false, max_line_size = ${csvLineBytesMax + 16})`
   const stopReporting = await report(connection, request.sources, run)
   try {
     return await copy(connection, rowsSql(layout, lines), layout.schema, rows, [listValue(paths)])
   } catch (error) {
     run.signal.throwIfAborted()
-    // A bad row, no UTF-8 or a line without end. The rows are read again to count and quote the bad ones.
+    // A bad row, no UTF-8 or a line without end. The rows are read again
+    // to count and quote the bad ones.
     if (error instanceof Error && error.message.startsWith('Invalid Input Error'))
       await explainRows(connection, request, {
         layout,
@@ -177,7 +189,8 @@ async function copy(
   path: string,
   values: DuckDBValue[],
 ): Promise<number> {
-  // A row group is held in memory while it is written: fewer rows where a row may have 20,000 characters.
+  // A row group is held in memory while it is written: fewer rows where
+  // a row may have 20,000 characters.
   const groupRows = schema.fields.some(({ textual }) => textual) ? 10_240 : 122_880
   const [row] = await readRows<{ Count: bigint }>(
     connection,
@@ -188,8 +201,9 @@ async function copy(
 }
 
 /**
- * Leaves one row of those with the same key fields: the first of equal events, the last of an id. Rows whose hash is unique are
- * unique, so that only the others are compared; all three steps spill to disk when they outgrow the memory.
+ * Leaves one row of those with the same key fields: the first of equal events, the last of an id.
+ * Rows whose hash is unique are unique, so that only the others are compared; all three steps spill
+ * to disk when they outgrow the memory.
  */
 async function dropRepeated(
   connection: DuckDBConnection,
@@ -209,7 +223,8 @@ async function dropRepeated(
   await connection.run(
     `CREATE TEMP TABLE repeated AS SELECT number FROM (
        SELECT file_row_number AS number,
-         row_number() OVER (PARTITION BY ${keys} ORDER BY file_row_number ${isEvent ? '' : 'DESC'}) AS place
+         row_number() OVER (
+           PARTITION BY ${keys} ORDER BY file_row_number ${isEvent ? '' : 'DESC'}) AS place
        FROM read_parquet($1, file_row_number = true)
        WHERE hash(${keys}) IN (SELECT value FROM repeated_hash))
      WHERE place > 1`,

@@ -12,8 +12,9 @@ const blockLines = 5000
 type Problem = { number: number; problem: string; tooLong: string | null }
 
 /**
- * Reads the sources line by line and throws a JobFailure that counts the bad rows and quotes the first few with file, line, column
- * and value, after AWS's own sentence where a value is too long. Returns if no row is bad.
+ * Reads the sources line by line and throws a JobFailure that counts the bad rows and quotes
+ * the first few with file, line, column and value, after AWS's own sentence where a value is
+ * too long. Returns if no row is bad.
  */
 export async function explainRows(
   connection: DuckDBConnection,
@@ -46,7 +47,10 @@ export async function explainRows(
   throw new JobFailure(tooLong === undefined ? counted : `${tooLong} ${counted}`)
 }
 
-/** The lines after the header that are not empty, with their numbers, cut as DuckDB cuts them: at a lone `\r` too. */
+/**
+ * The lines after the header that are not empty, with their numbers, cut as
+ * DuckDB cuts them: at a lone `\r` too.
+ */
 async function* blocks(lines: AsyncIterable<string>) {
   let block = { lines: [] as string[], numbers: [] as number[] }
   let number = 0

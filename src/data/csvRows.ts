@@ -5,8 +5,9 @@ import { columnType, type DatasetSchema, type Field } from './schema.ts'
 export type Layout = { schema: DatasetSchema; header: readonly string[] }
 
 /**
- * SQL for the cells of one CSV line as a list, quotes and escapes undone; NULL where a quote is not closed or stands inside a
- * cell. Within quotes `\"` and `\\` (spec E.6) and the doubled quote of RFC 4180 are read. `line` is SQL.
+ * SQL for the cells of one CSV line as a list, quotes and escapes undone; NULL where a quote is not
+ * closed or stands inside a cell. Within quotes `\"` and `\\` (spec E.6) and the doubled quote of
+ * RFC 4180 are read. `line` is SQL.
  */
 export const cellsOf = (line: string): string => `CASE
   WHEN NOT contains(${line}, '"') THEN string_split(${line}, ',')
@@ -16,7 +17,10 @@ export const cellsOf = (line: string): string => `CASE
     lambda c: CASE WHEN starts_with(c, ',"') THEN ${unquoted('c')} ELSE substring(c, 2) END)
 END`
 
-/** SELECT of the schema's columns from `lines`, SQL with a column `line`; the statement fails at the first bad row. */
+/**
+ * SELECT of the schema's columns from `lines`, SQL with a column `line`; the
+ * statement fails at the first bad row.
+ */
 export const rowsSql = (layout: Layout, lines: string): string => {
   const columns = columnsOf(layout)
   const bad = [shapeFails(layout), ...columns.flatMap(({ checks }) => checks).map((c) => c.fails)]
@@ -26,8 +30,8 @@ WHERE CASE WHEN ${bad.join('\n  OR ')} THEN error('a row is not valid')::BOOLEAN
 }
 
 /**
- * SELECT of the bad ones among `lines`, SQL with columns `line` and `number`: `number`, `problem` and, where a value is too long,
- * AWS's sentence for it as `tooLong`.
+ * SELECT of the bad ones among `lines`, SQL with columns `line` and `number`: `number`, `problem`
+ * and, where a value is too long, AWS's sentence for it as `tooLong`.
  */
 export const problemsSql = (layout: Layout, lines: string): string => {
   const columns = columnsOf(layout)
@@ -42,7 +46,8 @@ export const problemsSql = (layout: Layout, lines: string): string => {
   const count = layout.header.length
   return `SELECT * FROM (SELECT number,
   CASE WHEN cells IS NULL
-    THEN 'a quote is not closed or stands inside a value; put the value in quotes, write \\" for a quote in it'
+    THEN 'a quote is not closed or stands inside a value; put the value in quotes, '
+      || 'write \\" for a quote in it'
   WHEN len(cells) <> ${count} THEN 'has ' || len(cells) || ' values, the header has ${count}'
   ELSE nullif(concat_ws('; ', ${firstOfEach}), '') END AS problem,
   CASE WHEN len(cells) = ${count} THEN coalesce(${[...tooLong, 'NULL']}) END AS "tooLong"
@@ -53,29 +58,39 @@ const simpleCell = '(?:"[^"\\\\]*"|[^",]*)'
 const cell = '(?s:"(?:[^"\\\\]|\\\\.|"")*"|[^",]*)'
 
 /**
- * Lines without escapes, three times as fast as the pattern: cut at the quotes, every second part is quoted. Its commas become NUL,
- * which no line holds, while the line is cut at the others.
+ * Lines without escapes, three times as fast as the pattern: cut at the quotes, every second part
+ * is quoted. Its commas become NUL, which no line holds, while the line is cut at the others.
  */
 const simpleCells = (line: string) => `list_transform(
     string_split(array_to_string(list_transform(string_split(${line}, '"'),
       lambda part, k: CASE WHEN k % 2 = 0 THEN replace(part, ',', chr(0)) ELSE part END), ''), ','),
     lambda c: replace(c, chr(0), ','))`
 
-/** One pass from left to right, so that `\\"` is a backslash and the end of the value. The cell has its comma in front. */
+/**
+ * One pass from left to right, so that `\\"` is a backslash and the end of the value.
+ * The cell has its comma in front.
+ */
 const unquoted = (quoted: string) =>
   `regexp_replace(substring(${quoted}, 3, length(${quoted}) - 3), '\\\\(["\\\\])|"(")', '\\1\\2', 'g')`
 
-/** The lines with their cells, and the raw text of each schema column as r0, r1 ...: NULL where it is empty. */
+/**
+ * The lines with their cells, and the raw text of each schema column as
+ * r0, r1 ...: NULL where it is empty.
+ */
 const rawCells = ({ schema, header }: Layout, lines: string): string => {
   const raw = schema.fields.map(
     ({ name }, k) => `nullif(cells[${header.indexOf(name) + 1}], '') AS r${k}`,
   )
-  return `SELECT *, ${raw} FROM (SELECT *, ${cellsOf('line')} AS cells FROM (${lines}) WHERE line <> '')`
+  return `SELECT *, ${raw} FROM (
+    SELECT *, ${cellsOf('line')} AS cells FROM (${lines}) WHERE line <> '')`
 }
 
 const shapeFails = ({ header }: Layout) => `cells IS NULL OR len(cells) <> ${header.length}`
 
-/** One thing that can be wrong with a value: the SQL that finds it, the SQL that says it, AWS's text if it has one. */
+/**
+ * One thing that can be wrong with a value: the SQL that finds it, the SQL that
+ * says it, AWS's text if it has one.
+ */
 type Check = { fails: string; says: string; tooLong?: string }
 
 const columnsOf = ({ schema }: Layout) =>
@@ -112,7 +127,8 @@ function valueChecks(field: Field, raw: string): Check[] {
     says: `${literal(`${name} `)} || ${shown(raw)} || ${literal(` is not ${means}`)}`,
   })
   if (type === 'boolean') return [unless(`${raw} IN ('true', 'false')`, 'true or false')]
-  // NOTE: DuckDB's casts also read 1_000, 0x10, ' 1 ', and 1.5 as the integer 2: the pattern comes first.
+  // NOTE: DuckDB's casts also read 1_000, 0x10, ' 1 ', and 1.5 as the
+  // integer 2: the pattern comes first.
   if (type === 'float' || type === 'double') {
     const pattern = '[-+]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][-+]?[0-9]+)?'
     const finite = `coalesce(isfinite(${value}), false)`
@@ -145,7 +161,9 @@ function lengthChecks(field: Field, raw: string): Check[] {
 
 /** Observed text, spec J.3. */
 const tooLongText = (name: string, most: number) =>
-  `Length cannot be more than ${most} characters for ${name}. If no values exceed the character limit, make sure your data follows the formatting guidelines listed in https://docs.aws.amazon.com/personalize/latest/dg/data-prep-formatting.html.`
+  `Length cannot be more than ${most} characters for ${name}. If no values exceed the character ` +
+  'limit, make sure your data follows the formatting guidelines listed in ' +
+  'https://docs.aws.amazon.com/personalize/latest/dg/data-prep-formatting.html.'
 
 const shown = (raw: string) =>
   `'''' || left(${raw}, 40) || CASE WHEN length(${raw}) > 40 THEN '...' ELSE '' END || ''''`

@@ -1,13 +1,22 @@
 import { mkdir } from 'node:fs/promises'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
 
-/** DuckDB with nothing in it: data live in Parquet files, work that outgrows the memory in `scratch`. */
+/**
+ * DuckDB with nothing in it: data live in Parquet files, work that
+ * outgrows the memory in `scratch`.
+ */
 export type Duck = { connect(): Promise<DuckDBConnection>; close(): Promise<void> }
 
-/** How much DuckDB may use. `memoryBytes` is kept to about +30 %; beyond it DuckDB spills to `scratch`. */
+/**
+ * How much DuckDB may use. `memoryBytes` is kept to about +30 %;
+ * beyond it DuckDB spills to `scratch`.
+ */
 export type DuckOptions = { threads: number; memoryBytes: number; scratch: string }
 
-/** Opens DuckDB; it never loads an extension that is not built in, so it opens no network connection. */
+/**
+ * Opens DuckDB; it never loads an extension that is not built in,
+ * so it opens no network connection.
+ */
 export async function openDuck({ threads, memoryBytes, scratch }: DuckOptions): Promise<Duck> {
   await mkdir(scratch, { recursive: true })
   const instance = await DuckDBInstance.create(':memory:', {
@@ -23,7 +32,8 @@ export async function openDuck({ threads, memoryBytes, scratch }: DuckOptions): 
   return {
     async connect() {
       const connection = await instance.connect()
-      // NOTE: per connection, and refused as options of the instance. Without them `progress` stays at -1.
+      // NOTE: per connection, and refused as options of the instance.
+      // Without them `progress` stays at -1.
       await connection.run('SET enable_progress_bar = true')
       await connection.run('SET enable_progress_bar_print = false')
       return connection
@@ -35,8 +45,9 @@ export async function openDuck({ threads, memoryBytes, scratch }: DuckOptions): 
 }
 
 /**
- * Runs `work` on a connection of its own and closes it, its temporary tables included. When the signal aborts, the running
- * statement is interrupted and the promise rejects with the signal's reason.
+ * Runs `work` on a connection of its own and closes it, its temporary tables
+ * included. When the signal aborts, the running statement is interrupted and the
+ * promise rejects with the signal's reason.
  */
 export async function withConnection<Result>(
   duck: Duck,
@@ -46,7 +57,8 @@ export async function withConnection<Result>(
   signal?.throwIfAborted()
   const connection = await duck.connect()
   let timer: NodeJS.Timeout | undefined
-  // DuckDB forgets an interrupt that arrives between two statements: repeat it until the work has ended.
+  // DuckDB forgets an interrupt that arrives between two statements:
+  // repeat it until the work has ended.
   const interrupt = () => {
     timer = setInterval(() => connection.interrupt(), 20)
     connection.interrupt()

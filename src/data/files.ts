@@ -11,15 +11,24 @@ export type StoredObject = { url: string; bytes: number }
 
 /** An object being written: it has its name only after `finish()`; `abort()` leaves nothing. */
 export type ObjectWriter = {
-  /** Resolves when more may be written; rejects with what went wrong on disk, then `abort()` is left to do. */
+  /**
+   * Resolves when more may be written; rejects with what went wrong on
+   * disk, then `abort()` is left to do.
+   */
   write(chunk: string | Uint8Array): Promise<void>
   finish(): Promise<void>
   abort(): Promise<void>
 }
 
-/** The object store, by `s3://bucket/key`. Every verb throws InvalidLocation for a URL that it cannot serve. */
+/**
+ * The object store, by `s3://bucket/key`. Every verb throws
+ * InvalidLocation for a URL that it cannot serve.
+ */
 export type Files = {
-  /** The objects whose key starts with the prefix (S3's prefix rule, spec D.3), in key order (UTF-8 bytes). */
+  /**
+   * The objects whose key starts with the prefix (S3's prefix rule, spec
+   * D.3), in key order (UTF-8 bytes).
+   */
   list(prefixUrl: string): Promise<StoredObject[]>
   exists(url: string): Promise<boolean>
   /** Lines as `readLines` gives them. */
@@ -39,8 +48,9 @@ export class InvalidLocation extends Error {
 }
 
 /**
- * The embedded object store: `s3://bucket/key` is `<root>/<bucket>/<key>`. Buckets are made by hand; keys are taken literally;
- * symbolic links inside a bucket are no objects. `scratch` must lie on the same file system as `root`.
+ * The embedded object store: `s3://bucket/key` is `<root>/<bucket>/<key>`. Buckets are made by
+ * hand; keys are taken literally; symbolic links inside a bucket are no objects. `scratch` must lie
+ * on the same file system as `root`.
  */
 export const diskFiles = ({ root, scratch }: { root: string; scratch: string }): Files => ({
   list: (prefixUrl) => list(root, prefixUrl),
@@ -65,10 +75,12 @@ function locate(url: string, isPrefix: boolean): Location {
   if (!/^(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket))
     throw new InvalidLocation(
       url,
-      `'${bucket}' is not a bucket name; it has 3 to 63 lower-case letters, digits, dots and hyphens.`,
+      `'${bucket}' is not a bucket name; ` +
+        'it has 3 to 63 lower-case letters, digits, dots and hyphens.',
     )
   const segments = key.split('/')
-  // What follows the last slash of a prefix may be empty: the prefix is a folder or the whole bucket.
+  // What follows the last slash of a prefix may be empty: the prefix
+  // is a folder or the whole bucket.
   if (isPrefix && segments.at(-1) === '') segments.pop()
   const reason = segments.map(badSegment).find((found) => found !== undefined)
   if (reason !== undefined) throw new InvalidLocation(url, reason)
@@ -162,7 +174,8 @@ async function create(root: string, scratch: string, url: string): Promise<Objec
   const temporary = join(scratch, `object-${randomUUID()}`)
   const stream = createWriteStream(temporary, { flags: 'wx', flush: true, highWaterMark: 1 << 20 })
   const closed = finished(stream)
-  // Every verb below awaits `closed` again and rejects there; this only keeps Node from ending the process before.
+  // Every verb below awaits `closed` again and rejects there; this only keeps
+  // Node from ending the process before.
   closed.catch(() => undefined)
   return {
     async write(chunk) {
@@ -184,7 +197,9 @@ async function create(root: string, scratch: string, url: string): Promise<Objec
   }
 }
 
-/** Makes the folders of a key, one by one so that no link is followed; gives them, the bucket first. */
+/**
+ * Makes the folders of a key, one by one so that no link is followed; gives them, the bucket first.
+ */
 async function makeFolders(bucket: string, { url, key }: Location): Promise<string[]> {
   const folders = [bucket]
   for (const segment of key.split('/').slice(0, -1)) {

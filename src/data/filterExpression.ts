@@ -5,7 +5,9 @@ import type { DatasetSchema } from './schema.ts'
 /** A filter expression as plain data, names as written. Spec F. */
 export type Filter = { expressions: FilterPart[] }
 
-/** One of the expressions between pipes: an OR of ANDs, which applies only if all of `onlyIf` hold. */
+/**
+ * One of the expressions between pipes: an OR of ANDs, which applies only if all of `onlyIf` hold.
+ */
 export type FilterPart = {
   verb: 'INCLUDE' | 'EXCLUDE'
   subject: FilterSubject
@@ -30,15 +32,16 @@ export type FilterValue =
   | { kind: 'currentItem'; name: string }
 
 /**
- * Reads a filter expression: the syntax only, no dataset is looked at. InvalidInputException tells the
- * position, what was found and what was expected. Source: developer guide, "Filter expressions".
+ * Reads a filter expression: the syntax only, no dataset is looked at.
+ * InvalidInputException tells the position, what was found and what was expected. Source:
+ * developer guide, "Filter expressions".
  */
 export const parseFilter: (text: string) => Filter = grammar('./filter.peggy', invalidInput)
 
 /**
- * Checks that a filter means something for these datasets (by upper-case dataset type): fields exist, can
- * be filtered on and fit their operators, and each rule of spec F.3 holds. Throws InvalidInputException
- * naming the first breach, or LimitExceededException.
+ * Checks that a filter means something for these datasets (by upper-case dataset type): fields
+ * exist, can be filtered on and fit their operators, and each rule of spec F.3 holds. Throws
+ * InvalidInputException naming the first breach, or LimitExceededException.
  */
 export function checkFilter(
   filter: Filter,
@@ -49,7 +52,8 @@ export function checkFilter(
   for (const part of filter.expressions) {
     if (part.subject !== subject)
       throw invalidInput(
-        `All expressions of a filter must have the same subject, not ${subject} and ${part.subject}.`,
+        'All expressions of a filter must have the same subject, ' +
+          `not ${subject} and ${part.subject}.`,
       )
     checkPart(part, schemas)
   }
@@ -91,14 +95,15 @@ function checkPart(part: FilterPart, schemas: Map<string, DatasetSchema>): void 
   const first = part.any[0]![0]!.field.dataset
   for (const condition of part.any.flat()) {
     const { dataset } = condition.field
-    if (!datasetsOf[part.subject].includes(dataset))
+    const usable = datasetsOf[part.subject]
+    if (!usable.includes(dataset))
       throw invalidInput(
-        `A filter on ${part.subject} can use ${datasetsOf[part.subject].join(' or ')}, not ${dataset}.`,
+        `A filter on ${part.subject} can use ${usable.join(' or ')}, not ${dataset}.`,
       )
     if (dataset !== first)
       throw invalidInput(
-        `All conditions of one expression must use the same dataset, not ${first} and ${dataset}. ` +
-          'Combine datasets with a pipe (|).',
+        'All conditions of one expression must use the same dataset, ' +
+          `not ${first} and ${dataset}. Combine datasets with a pipe (|).`,
       )
     checkCondition(condition, part.subject, schemas)
     if (isText(typeOf(condition, schemas)) && !isMembership(condition))

@@ -9,8 +9,9 @@ export type BoundPart = { verb: FilterPart['verb']; any: BoundCondition[][] }
 export type BoundCondition = Pick<FilterCondition, 'field' | 'operator'> & { values: string[] }
 
 /**
- * Puts one line's `filterValues` into a filter (spec F.5). A value that INCLUDE needs and does not get is
- * a LineError naming it; with EXCLUDE the part that misses its value is left out. Other keys are ignored.
+ * Puts one line's `filterValues` into a filter (spec F.5). A value that INCLUDE needs and
+ * does not get is a LineError naming it; with EXCLUDE the part that misses its value is
+ * left out. Other keys are ignored.
  */
 export function bindFilter(filter: Filter, filterValues: Record<string, string>): BoundFilter {
   return filter.expressions

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs'
 import peggy from 'peggy'
 
 /**
- * A parser from a `.peggy` file of this folder, read and compiled at first use.
- * What the grammar does not allow is thrown as `refuse(message)`; the message names the position
- * (1-based, in characters), what was found there and what would be right. A text that a grammar gives
- * to `error(...)` is passed on as it is.
+ * A parser from a `.peggy` file of this folder, read and compiled at first use. What the grammar
+ * does not allow is thrown as `refuse(message)`; the message names the position (1-based, in
+ * characters), what was found there and what would be right. A text that a grammar gives to
+ * `error(...)` is passed on as it is.
  */
 export function grammar<T>(file: string, refuse: (message: string) => Error): (text: string) => T {
   let parser: peggy.Parser | undefined

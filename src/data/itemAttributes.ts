@@ -25,9 +25,9 @@ export type AttributeTerm = {
 export type QueryColumn = { name: string; kind: 'category' | 'number' }
 
 /**
- * Reads an expression such as `ITEMS.genres = "Comedy" AND ITEMS.PRICE < 20`; LineError tells the position,
- * what was found and what was expected. Source: developer guide, "Batch segment input"; comparisons of
- * numbers other than `=` are ours (spec N.5).
+ * Reads an expression such as `ITEMS.genres = "Comedy" AND ITEMS.PRICE < 20`; LineError tells the
+ * position, what was found and what was expected. Source: developer guide, "Batch segment input";
+ * comparisons of numbers other than `=` are ours (spec N.5).
  */
 export const parseItemAttributes: (text: string) => AttributeQuery = grammar(
   './itemAttributes.peggy',
@@ -35,9 +35,9 @@ export const parseItemAttributes: (text: string) => AttributeQuery = grammar(
 )
 
 /**
- * The sorted indexes of the items that meet all terms, at least one. `modelItems` is a Parquet file with
- * `index` (dense), `id` and the columns. LineError for a column that is not among them, an operator or
- * value that does not fit its column, and what no item of the training data has.
+ * The sorted indexes of the items that meet all terms, at least one. `modelItems` is a Parquet file
+ * with `index` (dense), `id` and the columns. LineError for a column that is not among them, an
+ * operator or value that does not fit its column, and what no item of the training data has.
  */
 export async function matchingItems(
   duck: Duck,

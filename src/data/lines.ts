@@ -2,12 +2,16 @@ import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
 import { JobFailure } from '../errors.ts'
 
-/** What a line may hold before reading stops: a bound, so that a file without line breaks cannot fill the memory. */
+/**
+ * What a line may hold before reading stops: a bound, so that a file without
+ * line breaks cannot fill the memory.
+ */
 export const lineBytesMax = 8 * 1024 * 1024
 
 /**
- * The lines of a UTF-8 file, streamed, without `\n` or `\r\n` and without a byte order mark; the last may lack its line break.
- * `name` is what messages call the file. Throws JobFailure with the line number where a line is too long or no UTF-8.
+ * The lines of a UTF-8 file, streamed, without `\n` or `\r\n` and without a byte order mark; the
+ * last may lack its line break. `name` is what messages call the file. Throws JobFailure with the
+ * line number where a line is too long or no UTF-8.
  */
 export async function* readLines(
   path: string,

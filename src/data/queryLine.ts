@@ -1,4 +1,7 @@
-/** What is wrong with one line of a job's input: becomes that line's `error`, the job goes on. Spec D.7. */
+/**
+ * What is wrong with one line of a job's input: becomes that line's
+ * `error`, the job goes on. Spec D.7.
+ */
 export class LineError extends Error {
   constructor(message: string) {
     super(message)
@@ -6,11 +9,16 @@ export class LineError extends Error {
   }
 }
 
-/** One line of a batch segment job's input. Exactly one of `itemId` and `itemAttributes` is there. */
+/**
+ * One line of a batch segment job's input. Exactly one of `itemId` and `itemAttributes` is there.
+ */
 export type QueryLine = {
   /** The line as JSON text the way answers echo it, see `lineInput`. */
   input: string
-  /** A number's digits are kept: `{"itemId": -2996180203100007228}` names the item "-2996180203100007228". */
+  /**
+   * A number's digits are kept: `{"itemId": -2996180203100007228}` names
+   * the item "-2996180203100007228".
+   */
   itemId?: string
   itemAttributes?: string
   /** Without a prototype, so that any name is safe to look up. */
@@ -22,8 +30,8 @@ export const isBlank = (text: string): boolean => /^\s*$/.test(text)
 
 /**
  * Reads one line of a batch segment job's input (spec D.4, D.5, D.8): a JSON object, lossless.
- * Members it does not know are ignored, `null` counts as absent, of a repeated member the last counts.
- * LineError tells what is wrong with the line.
+ * Members it does not know are ignored, `null` counts as absent, of a repeated member the last
+ * counts. LineError tells what is wrong with the line.
  */
 export function parseQueryLine(text: string): QueryLine {
   const document = parseObject(withoutMark(text))
@@ -53,9 +61,10 @@ export function requireQuery(line: QueryLine, name: 'itemId' | 'itemAttributes')
 }
 
 /**
- * A line as JSON text with `": "` and `", "` between its parts, as answers echo it (spec D.6, N.15): digits,
- * members and their order unchanged, strings escaped only where JSON needs it. A line that is not JSON
- * becomes a JSON string of its text. Never throws, however deep the line is nested.
+ * A line as JSON text with `": "` and `", "` between its parts, as answers echo it (spec
+ * D.6, N.15): digits, members and their order unchanged, strings escaped only where JSON
+ * needs it. A line that is not JSON becomes a JSON string of its text. Never throws,
+ * however deep the line is nested.
  */
 export function lineInput(text: string): string {
   const json = withoutMark(text)
@@ -120,7 +129,9 @@ function parse(json: string): unknown {
   }
 }
 
-/** NOTE: `JSON.parse` alone turns 64-bit ids into other numbers; `context.source` has their digits. */
+/**
+ * NOTE: `JSON.parse` alone turns 64-bit ids into other numbers; `context.source` has their digits.
+ */
 function exactNumbers(_key: string, value: unknown, context?: { source?: string }): unknown {
   return typeof value === 'number' ? new Digits(context!.source!) : value
 }

@@ -22,7 +22,10 @@ export type Field = {
 /** A dataset schema as its text means it, fields in the order of the text. */
 export type DatasetSchema = { datasetType: DatasetType; fields: Field[] }
 
-/** Reads and checks a schema's text (spec E.2-E.5, E.10). Throws InvalidInputException naming the field and what is right. */
+/**
+ * Reads and checks a schema's text (spec E.2-E.5, E.10). Throws InvalidInputException
+ * naming the field and what is right.
+ */
 export function parseSchema(text: string, domain?: Domain): DatasetSchema {
   const record = parseRecord(text)
   const datasetType = recordType(record.name)
@@ -34,7 +37,9 @@ export function parseSchema(text: string, domain?: Domain): DatasetSchema {
   return { datasetType, fields }
 }
 
-/** `Interactions` -> `INTERACTIONS`: any case is accepted. Throws InvalidInputException. Spec E.1. */
+/**
+ * `Interactions` -> `INTERACTIONS`: any case is accepted. Throws InvalidInputException. Spec E.1.
+ */
 export function datasetTypeOf(word: string): DatasetType {
   const type = datasetTypes.find((known) => plain(known) === plain(word))
   if (type === undefined)
@@ -48,11 +53,13 @@ export function datasetTypeOf(word: string): DatasetType {
 export function requireCompatible(previous: DatasetSchema, next: DatasetSchema): void {
   if (previous.datasetType !== 'USERS' && previous.datasetType !== 'ITEMS')
     throw invalidInput(
-      `The schema of a dataset of type ${previous.datasetType} cannot be replaced; only those of USERS and ITEMS can.`,
+      `The schema of a dataset of type ${previous.datasetType} cannot be replaced; ` +
+        'only those of USERS and ITEMS can.',
     )
   if (next.datasetType !== previous.datasetType)
     throw invalidInput(
-      `The new schema is for ${next.datasetType}; it must be for ${previous.datasetType}, like the dataset.`,
+      `The new schema is for ${next.datasetType}; ` +
+        `it must be for ${previous.datasetType}, like the dataset.`,
     )
   for (const field of previous.fields) {
     const kept = next.fields.find(({ name }) => name === field.name)
@@ -60,14 +67,16 @@ export function requireCompatible(previous: DatasetSchema, next: DatasetSchema):
       throw invalidInput(`The new schema lacks the field ${field.name}; it must keep all fields.`)
     if (Object.entries(field).some(([key, value]) => kept[key as keyof Field] !== value))
       throw invalidInput(
-        `The new schema changes the field ${field.name}; its type and attributes must stay as they are.`,
+        `The new schema changes the field ${field.name}; ` +
+          'its type and attributes must stay as they are.',
       )
   }
   const known = new Set(previous.fields.map(({ name }) => name))
   const added = next.fields.find(({ name, nullable }) => !known.has(name) && !nullable)
   if (added !== undefined)
     throw invalidInput(
-      `The new field ${added.name} does not allow null; its type must be ["null", "${added.type}"].`,
+      `The new field ${added.name} does not allow null; ` +
+        `its type must be ["null", "${added.type}"].`,
     )
 }
 
@@ -123,7 +132,10 @@ function parseRecord(text: string): Json {
   return record
 }
 
-/** What follows walks the document recursively: 20,000 characters of brackets would overflow the stack. */
+/**
+ * What follows walks the document recursively: 20,000 characters of
+ * brackets would overflow the stack.
+ */
 const depthMax = 32
 const isDeeper = (value: unknown, levels: number): boolean =>
   typeof value === 'object' &&
@@ -176,7 +188,8 @@ function parseType(name: string, type: unknown): Pick<Field, 'type' | 'nullable'
   const [only] = types
   if (types.length !== 1 || branches.length > 2 || !Object.hasOwn(columnTypes, String(only)))
     throw invalidInput(
-      `The field ${name} has the type ${shown(type)}; it must be one of ${Object.keys(columnTypes).join(', ')}, or a list of one of these and "null".`,
+      `The field ${name} has the type ${shown(type)}; it must be one of ` +
+        `${Object.keys(columnTypes).join(', ')}, or a list of one of these and "null".`,
     )
   return { type: only as FieldType, nullable: branches.length > types.length }
 }
@@ -187,7 +200,8 @@ function requireDistinctNames(fields: Field[]): void {
     const other = seen.get(plain(name))
     if (other !== undefined)
       throw invalidInput(
-        `The fields ${other} and ${name} have the same letters and digits; names must differ in these.`,
+        `The fields ${other} and ${name} have the same letters and digits; ` +
+          'names must differ in these.',
       )
     seen.set(plain(name), name)
   }
@@ -230,7 +244,8 @@ function requireRules(datasetType: DatasetType, fields: Field[], domain?: Domain
   const { least, most } = metadataFields[datasetType]
   if (metadata < least)
     throw invalidInput(
-      `The schema has no metadata field; ${datasetType} need one besides ${Object.keys(core.fields).join(', ')}.`,
+      `The schema has no metadata field; ` +
+        `${datasetType} need one besides ${Object.keys(core.fields).join(', ')}.`,
     )
   if (metadata > most)
     throw invalidInput(`The schema has ${metadata} metadata fields; at most ${most} are allowed.`)

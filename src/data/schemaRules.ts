@@ -7,7 +7,10 @@ export type FieldRule = {
   mark?: 'categorical' | 'textual' | 'none'
 }
 
-/** The fields of one dataset type that have a meaning of their own. An inner list in `required` means one of these. */
+/**
+ * The fields of one dataset type that have a meaning of their own. An inner list
+ * in `required` means one of these.
+ */
 export type TypeRules = {
   required: readonly (string | readonly string[])[]
   fields: Readonly<Record<string, FieldRule>>
@@ -15,7 +18,8 @@ export type TypeRules = {
 
 const id: FieldRule = { types: ['string'], notNull: true, mark: 'none' }
 const time: FieldRule = { types: ['long'], notNull: true }
-// NOTE: spec E.3 lists some reserved fields without null; null is accepted in all of them, which refuses nobody.
+// NOTE: spec E.3 lists some reserved fields without null; null is accepted in
+// all of them, which refuses nobody.
 const optionalTime: FieldRule = { types: ['long'] }
 const plain: FieldRule = { types: ['string'], mark: 'none' }
 const category: FieldRule = { types: ['string'], mark: 'categorical' }

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict'
 export type UserIds = { bytes: Uint8Array; offsets: Uint32Array }
 
 /**
- * The bytes of one answered line of an `.out` file, best user first, in chunks of about 1 MiB that are the
- * reader's to keep. `input` is JSON text (`lineInput`).
- * AWS writes blanks between members and none between ids, seen in three executed notebooks; spec D.6.
+ * The bytes of one answered line of an `.out` file, best user first, in chunks of about 1 MiB that
+ * are the reader's to keep. `input` is JSON text (`lineInput`). AWS writes blanks between members
+ * and none between ids, seen in three executed notebooks; spec D.6.
  */
 export function* segmentLine(
   input: string,
@@ -35,7 +35,10 @@ const quote = 0x22
 const backslash = 0x5c
 const comma = 0x2c
 
-/** Fills the chunk with the ids of `users[next...]`, each in quotes, with commas before all but the first. */
+/**
+ * Fills the chunk with the ids of `users[next...]`, each in quotes, with
+ * commas before all but the first.
+ */
 function fill(users: Uint32Array, next: number, ids: UserIds, careful: boolean) {
   const { bytes, offsets } = ids
   let filled = 0
@@ -62,7 +65,9 @@ function fill(users: Uint32Array, next: number, ids: UserIds, careful: boolean) 
   return { bytes: filled, next: n }
 }
 
-/** Nearly no data set has an id that JSON must escape: one look over all ids spares a look at each. */
+/**
+ * Nearly no data set has an id that JSON must escape: one look over all ids spares a look at each.
+ */
 function needEscapes(ids: UserIds): boolean {
   let known = escapesKnown.get(ids.bytes)
   if (known === undefined) {

@@ -21,12 +21,13 @@ import {
 export type MaskSnapshot = { interactions: string[]; users: string[] }
 
 /**
- * The users that a filter on UserID lets through, as bits: user u is bit u&7 of byte u>>3. Spec F.3 to F.5.
- * `modelUsers` is a Parquet file with `index` (0..userCount-1) and `id`. A user without a value (no row,
- * no event, NULL) meets no condition, not even NOT IN. LineError where `filterValues` do not fit.
+ * The users that a filter on UserID lets through, as bits: user u is bit u&7 of byte u>>3.
+ * Spec F.3 to F.5. `modelUsers` is a Parquet file with `index` (0..userCount-1) and `id`. A
+ * user without a value (no row, no event, NULL) meets no condition, not even NOT IN. LineError
+ * where `filterValues` do not fit.
  *
- * NOTE: AWS looks at the 100 newest events of each user and event type. Conditions ask only whether a user
- * has an event of a type, and the newest one says that: counting to 100 changes nothing.
+ * NOTE: AWS looks at the 100 newest events of each user and event type. Conditions ask only whether
+ * a user has an event of a type, and the newest one says that: counting to 100 changes nothing.
  */
 export async function userMask(
   duck: Duck,
@@ -87,7 +88,8 @@ async function maskSql(
   if (userColumns.size > 0) {
     const paths = bind(parameters, snapshot.users)
     sql += ` LEFT JOIN (
-      SELECT USER_ID, ${[...userColumns].join(', ')} FROM read_parquet(${paths}, union_by_name = true)
+      SELECT USER_ID, ${[...userColumns].join(', ')}
+      FROM read_parquet(${paths}, union_by_name = true)
       QUALIFY row_number() OVER (
         PARTITION BY USER_ID ORDER BY file_index DESC, file_row_number DESC) = 1
     ) AS users ON users.USER_ID = model.id`
@@ -103,7 +105,10 @@ async function maskSql(
   return { sql: `${sql} WHERE ${allowed}`, parameters }
 }
 
-/** All that INCLUDE expressions name together, or everyone, less what EXCLUDE expressions name. Spec F.4. */
+/**
+ * All that INCLUDE expressions name together, or everyone, less what
+ * EXCLUDE expressions name. Spec F.4.
+ */
 function filterSql(filter: BoundFilter, draft: Draft, snapshot: MaskSnapshot): string {
   const named = (verb: BoundPart['verb']) =>
     filter
@@ -138,7 +143,9 @@ function conditionSql(condition: BoundCondition, draft: Draft, snapshot: MaskSna
   return `coalesce(${comparesTo(column, type, operator, number, value)}, false)`
 }
 
-/** Whether an event is of one of the types, ignoring case; `*` is any type. NULL where it has none. */
+/**
+ * Whether an event is of one of the types, ignoring case; `*` is any type. NULL where it has none.
+ */
 function eventSql(types: string[], parameters: Parameters): string {
   if (types.includes('*')) return 'EVENT_TYPE IS NOT NULL'
   return `lower(EVENT_TYPE) IN (${types.map((t) => `lower(${bind(parameters, t)})`).join(', ')})`

@@ -48,7 +48,8 @@ function requireJson(job: Resource<'batchSegmentJob'>, { lines, json }: Tally): 
     throw new JobFailure(`Invalid S3 input path. The objects under ${path} hold no line.`)
   if (json === 0)
     throw new JobFailure(
-      `None of the ${lines} lines under ${path} is JSON; the .out files say what is wrong with each.`,
+      `None of the ${lines} lines under ${path} is JSON; ` +
+        'the .out files say what is wrong with each.',
     )
 }
 
@@ -92,12 +93,14 @@ async function inputObjects(
   const { segmentInputFiles, segmentInputBytes } = ctx.config.quotas
   if (objects.length > segmentInputFiles)
     throw new JobFailure(
-      `There are ${objects.length} input files under ${path}; at most ${segmentInputFiles} are allowed.`,
+      `There are ${objects.length} input files under ${path}; ` +
+        `at most ${segmentInputFiles} are allowed.`,
     )
   const bytes = objects.reduce((sum, object) => sum + object.bytes, 0)
   if (bytes > segmentInputBytes)
     throw new JobFailure(
-      `The input files under ${path} have ${bytes} bytes; at most ${segmentInputBytes} are allowed.`,
+      `The input files under ${path} have ${bytes} bytes; ` +
+        `at most ${segmentInputBytes} are allowed.`,
     )
   return objects
 }
@@ -122,7 +125,8 @@ function outputNames(inputs: readonly StoredObject[], output: string): string[] 
   const overwritten = inputs.find(({ url }) => names.includes(url))
   if (overwritten)
     throw new JobFailure(
-      `Invalid S3 output path. The answers would replace the input ${overwritten.url}; choose another output folder.`,
+      `Invalid S3 output path. The answers would replace the input ${overwritten.url}; ` +
+        'choose another output folder.',
     )
   return names
 }

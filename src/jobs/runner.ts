@@ -81,7 +81,8 @@ async function begin(ctx: Context, arn: string): Promise<JobResource | undefined
     }
     const attempt = resource.attempt + 1
     if (attempt > limits.jobAttempts) {
-      const failureReason = `The work ended its process ${limits.jobAttempts} times; the server's log says more.`
+      const times = `${limits.jobAttempts} times`
+      const failureReason = `The work ended its process ${times}; the server's log says more.`
       await patch(tx, resource, { status: 'CREATE FAILED', failureReason }, now)
       return undefined
     }
@@ -125,7 +126,8 @@ async function failed(
   }
   if (resource.attempt + 1 < limits.jobAttempts) throw error
   ctx.log.error({ err: error, job: resource.arn })
-  const failureReason = `An internal error ended the work ${limits.jobAttempts} times: ${(error as Error).message}`
+  const { message } = error as Error
+  const failureReason = `An internal error ended the work ${limits.jobAttempts} times: ${message}`
   await end(ctx, resource, { status: 'CREATE FAILED', failureReason })
 }
 

@@ -1,4 +1,7 @@
-/** What AWS's recipes are called and what they are made of. Spec G.2, G.6; dates as seen in ListRecipes [O]. */
+/**
+ * What AWS's recipes are called and what they are made of. Spec G.2, G.6;
+ * dates as seen in ListRecipes [O].
+ */
 export type RecipeEntry = {
   name: string
   type: RecipeType

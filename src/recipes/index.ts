@@ -15,7 +15,10 @@ const built: Record<string, QueryMember> = {
 /** The names of the recipes that can be trained here. */
 export const builtRecipes = Object.keys(built)
 
-/** The built recipe of this ARN. Throws InvalidInputException for one that AWS lacks or that is not built yet. */
+/**
+ * The built recipe of this ARN. Throws InvalidInputException for one that
+ * AWS lacks or that is not built yet.
+ */
 export function builtRecipe(recipeArn: string): Recipe {
   const entry = catalog.find((recipe) => serviceArn('recipe', recipe.name) === recipeArn)
   const choice = `Recipes that can be trained: ${builtRecipes.join(', ')}.`
@@ -83,6 +86,7 @@ function checkEvents({ eventType, solutionConfig = {} }: SolutionInput): void {
     throw invalidInput('solutionConfig.eventsConfig.eventParametersList names an eventType twice.')
   if (events.every((event) => event.weight === 0))
     throw invalidInput(
-      'solutionConfig.eventsConfig.eventParametersList gives every event the weight 0; give one a weight above 0.',
+      'solutionConfig.eventsConfig.eventParametersList gives every event the weight 0; ' +
+        'give one a weight above 0.',
     )
 }

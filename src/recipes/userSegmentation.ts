@@ -18,7 +18,8 @@ export function checkHyperParameters(recipe: string, parameters: Record<string, 
       )
     if (!/^\d+$/.test(value) || Number(value) < min || Number(value) > max)
       throw invalidInput(
-        `The hyperparameter ${name} is '${value}'; it must be a whole number from ${min} to ${max}.`,
+        `The hyperparameter ${name} is '${value}'; ` +
+          `it must be a whole number from ${min} to ${max}.`,
       )
   }
 }
@@ -42,8 +43,8 @@ export type SegmentationConfig = {
 }
 
 /**
- * The plan of a training from a solution's configuration and the fields of its datasets; `version` seeds it.
- * Throws JobFailure where the datasets lack what the plan needs. Spec E.8, G.3.
+ * The plan of a training from a solution's configuration and the fields of its datasets; `version`
+ * seeds it. Throws JobFailure where the datasets lack what the plan needs. Spec E.8, G.3.
  */
 export function trainingPlan(
   query: QueryMember,
@@ -62,7 +63,8 @@ export function trainingPlan(
   for (const column of needed)
     if (!columns.has(column))
       throw new JobFailure(
-        `The solution selects events by ${column}, but the Interactions dataset has no such column.`,
+        `The solution selects events by ${column}, ` +
+          'but the Interactions dataset has no such column.',
       )
   const { algorithmHyperParameters = {} } = config.solutionConfig ?? {}
   return {
@@ -93,7 +95,10 @@ function eventRules({ eventType, solutionConfig = {} }: SegmentationConfig): Eve
   ]
 }
 
-/** Categories and numbers, neither reserved nor excluded by the solution. Booleans, plain and long texts never train. */
+/**
+ * Categories and numbers, neither reserved nor excluded by the solution. Booleans,
+ * plain and long texts never train.
+ */
 function attributeColumns(
   { solutionConfig = {} }: SegmentationConfig,
   items: readonly Field[] | undefined,
@@ -111,7 +116,8 @@ function attributeColumns(
     )
   if (columns.length === 0)
     throw new JobFailure(
-      'aws-item-attribute-affinity needs an Items dataset with at least one categorical or numerical column that is not reserved.',
+      'aws-item-attribute-affinity needs an Items dataset with at least one categorical or ' +
+        'numerical column that is not reserved.',
     )
   return columns.map(({ name, categorical }) => ({
     name,

@@ -45,12 +45,13 @@ const migrations: Record<string, Migration> = {
           "createdAt" timestamptz(3) not null,
           "updatedAt" timestamptz(3) not null
         )`.execute(db)
-      await sql`create index resource_by_parent on resource (account, region, kind, parent, seq)`.execute(
+      await sql`
+        create index resource_by_parent on resource (account, region, kind, parent, seq)`.execute(
         db,
       )
-      await sql`create index resource_by_status on resource (status) where status in ('CREATE PENDING', 'CREATE IN_PROGRESS', 'CREATE STOPPING')`.execute(
-        db,
-      )
+      await sql`
+        create index resource_by_status on resource (status)
+        where status in ('CREATE PENDING', 'CREATE IN_PROGRESS', 'CREATE STOPPING')`.execute(db)
       await sql`
         create table tag (
           arn text not null references resource (arn) on delete cascade,

@@ -36,7 +36,7 @@ export async function openQueue(database: Database, log: Logger): Promise<Queue>
     useListenNotify: true,
     schedule: false,
     superviseIntervalSeconds: 3600,
-    flowIntervalSeconds: 3600, // no job waits for another; looking for one that does delays the start
+    flowIntervalSeconds: 3600, // no job waits for another; looking for such jobs delays the start
     reindex: false,
     monitorVacuum: false,
     registerInstance: false, // there is only ever this one

@@ -29,8 +29,9 @@ type Claim = {
 }
 
 /**
- * Proves who signed a request with AWS Signature Version 4 in the Authorization header. Spec A.8.
- * Throws the ServiceErrors of spec J.4, in its order: missing, incomplete, unknown key, scope, clock, signature.
+ * Proves who signed a request with AWS Signature Version 4 in the Authorization header.
+ * Spec A.8. Throws the ServiceErrors of spec J.4, in its order: missing, incomplete,
+ * unknown key, scope, clock, signature.
  */
 export async function authenticate(ctx: Context, request: Request): Promise<Caller> {
   const claim = readClaim(request)
@@ -146,7 +147,10 @@ function requireFresh({ signedAt, timestamp }: Claim, now: Date): void {
 
 const basic = (date: Date) => `${date.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`
 
-/** What decides where and what a request is must be covered, or a signed request could be turned into another one. */
+/**
+ * What decides where and what a request is must be covered, or a signed request
+ * could be turned into another one.
+ */
 function requireSigned({ signedHeaders }: Claim, request: Request): void {
   const open = ['host', 'x-amz-date', 'x-amz-target'].find(
     (name) => request.headers[name] !== undefined && !signedHeaders.includes(name),
@@ -154,7 +158,10 @@ function requireSigned({ signedHeaders }: Claim, request: Request): void {
   if (open) throw invalidSignature(`'${open}' must be a 'SignedHeader' in the AWS Authorization.`)
 }
 
-/** The library trusts this header as the body's hash, so it must be right before the signature is recomputed. */
+/**
+ * The library trusts this header as the body's hash, so it must be right
+ * before the signature is recomputed.
+ */
 function requireBodyHash(request: Request): void {
   const sent = header(request, 'x-amz-content-sha256')
   if (sent === undefined) return

@@ -14,8 +14,9 @@ export function constraintsOf(service: Service, shapeName: string): Constraint[]
 }
 
 /**
- * The constraints of a map's keys or values. A list's elements have a path of their own elsewhere; inside a map they
- * have none, so what its elements must satisfy becomes one constraint of the list.
+ * The constraints of a map's keys or values. A list's elements have a path of their
+ * own elsewhere; inside a map they have none, so what its elements must satisfy
+ * becomes one constraint of the list.
  */
 export function entryConstraints(service: Service, shapeName: string): Constraint[] {
   const own = constraintsOf(service, shapeName)
@@ -32,7 +33,9 @@ export function entryConstraints(service: Service, shapeName: string): Constrain
   ]
 }
 
-/** What all values of a shape must satisfy, as messages about the keys and values of a map list it. */
+/**
+ * What all values of a shape must satisfy, as messages about the keys and values of a map list it.
+ */
 export const described = (constraints: readonly Constraint[]) =>
   `[${constraints.map(({ text }) => text).join(', ')}]`
 
@@ -40,8 +43,8 @@ export const described = (constraints: readonly Constraint[]) =>
 export const compiled = (pattern: string) => new RegExp(`^(?:${linear[pattern] ?? pattern})$`, 'u')
 
 /**
- * Patterns whose own form costs cubic time on a hostile value (0.6 s for 1,024 characters), each with a linear one
- * for the same language.
+ * Patterns whose own form costs cubic time on a hostile value (0.6 s for 1,024 characters), each
+ * with a linear one for the same language.
  */
 const linear: Record<string, string> = {
   '^[\\x20-\\x7E]*[\\x21-\\x7E]+[\\x20-\\x7E]*$': '\\x20*[\\x21-\\x7E][\\x20-\\x7E]*',

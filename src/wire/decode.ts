@@ -4,7 +4,10 @@ import { wireLimits } from '../limits.ts'
 import { constraintsOf, described, entryConstraints } from './constraints.ts'
 import { serialization } from './parse.ts'
 
-/** The code of shape errors: ValidationException is the other candidate, AWS's choice is not known. Spec J.2. */
+/**
+ * The code of shape errors: ValidationException is the other candidate,
+ * AWS's choice is not known. Spec J.2.
+ */
 const invalid = invalidInput
 
 /** Where the walk is; `report` takes each failed constraint. */
@@ -17,9 +20,9 @@ type Place = {
 }
 
 /**
- * A request's members as the contract describes them: unknown members and nulls left out, timestamps as Date.
- * Throws SerializationException for a JSON type that a member cannot have, and one InvalidInputException that
- * names every failed constraint. Spec J.2.
+ * A request's members as the contract describes them: unknown members and nulls left out,
+ * timestamps as Date. Throws SerializationException for a JSON type that a member cannot have, and
+ * one InvalidInputException that names every failed constraint. Spec J.2.
  */
 export function decode(name: string, document: Record<string, unknown>): Record<string, unknown> {
   const { service, input } = operation(name)
@@ -87,7 +90,8 @@ function list(place: Place, value: unknown): unknown[] {
 /** Object.fromEntries makes an own member even of `__proto__`, which assignment would not. */
 function map(place: Place, document: Record<string, unknown>): Record<string, unknown> {
   const { key, value } = shape(place.service, place.shapeName)
-  // What is wrong inside is said once about the whole map, as AWS does, so entries report nothing themselves.
+  // What is wrong inside is said once about the whole map, as AWS does, so
+  // entries report nothing themselves.
   const inside = { ...place, shapeName: value!.shape, report: () => {} }
   const entries = Object.entries(document)
     .filter(([, each]) => each !== null)

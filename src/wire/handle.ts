@@ -13,7 +13,10 @@ import { decode } from './decode.ts'
 import { parse } from './parse.ts'
 import { type Answer, header, pathOf, type Request } from './request.ts'
 
-/** Answers one request: route, authenticate, decode, validate, call, encode. Never throws. Spec A, J.1. */
+/**
+ * Answers one request: route, authenticate, decode, validate, call,
+ * encode. Never throws. Spec A, J.1.
+ */
 export async function handle(ctx: Context, request: Request): Promise<Answer> {
   try {
     const { name } = route(request)
@@ -27,7 +30,10 @@ export async function handle(ctx: Context, request: Request): Promise<Answer> {
   }
 }
 
-/** The answer to a request that failed: AWS's error for a ServiceError, a 500 and a log line for anything else. */
+/**
+ * The answer to a request that failed: AWS's error for a ServiceError, a 500
+ * and a log line for anything else.
+ */
 export function failure(ctx: Context, request: Request, error: unknown): Answer {
   if (!(error instanceof ServiceError))
     ctx.log.error({ err: error, requestId: request.id, operation: find(request)?.name })
@@ -74,7 +80,8 @@ const isAwsJson = (request: Request) => request.method === 'POST' && pathOf(requ
 
 function success(request: Request, name: string, output: object): Answer {
   const { protocol, output: outputShape } = operation(name)
-  // Clients take an empty body or `{}` for an empty output; REST answers have been seen empty. Spec A.2 [O].
+  // Clients take an empty body or `{}` for an empty output; REST answers
+  // have been seen empty. Spec A.2 [O].
   const isEmpty = protocol === 'restJson' && !outputShape
   return {
     status: 200,
@@ -88,7 +95,10 @@ const headersOf = (request: Request) => ({
   'x-amzn-requestid': request.id,
 })
 
-/** REST: as the contract says for a modeled error. awsJson: 400 for everything the caller did. Spec A.6, J.4. */
+/**
+ * REST: as the contract says for a modeled error. awsJson: 400 for
+ * everything the caller did. Spec A.6, J.4.
+ */
 function statusOf(request: Request, code: string, status: number): number {
   if (isAwsJson(request)) return status === 413 || status >= 500 ? status : 400
   const service = find(request)?.service

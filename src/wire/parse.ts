@@ -4,7 +4,10 @@ import { wireLimits } from '../limits.ts'
 export const serialization = (message: string) =>
   new ServiceError('SerializationException', message)
 
-/** The JSON object in a request body; an empty body is an empty object. Throws SerializationException. Spec J.4. */
+/**
+ * The JSON object in a request body; an empty body is an empty object. Throws
+ * SerializationException. Spec J.4.
+ */
 export function parse(body: Uint8Array): Record<string, unknown> {
   if (body.length === 0) return {}
   requireShallow(body)
@@ -35,7 +38,10 @@ function json(text: string): unknown {
 const quote = 0x22
 const backslash = 0x5c
 
-/** Counts open brackets outside strings, before any parser sees the body: nesting costs the parser time and stack. */
+/**
+ * Counts open brackets outside strings, before any parser sees the body: nesting
+ * costs the parser time and stack.
+ */
 function requireShallow(body: Uint8Array): void {
   let depth = 0
   let inString = false

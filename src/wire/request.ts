@@ -1,6 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** A request as it came: header names in lower case, `url` with its query, the body's bytes untouched. */
+/**
+ * A request as it came: header names in lower case, `url` with its
+ * query, the body's bytes untouched.
+ */
 export type Request = {
   id: string
   method: string
