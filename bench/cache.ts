@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -28,6 +28,8 @@ export async function interactions(sizeName: string): Promise<string> {
   if (existsSync(path)) return path
   process.stderr.write(`making ${path}\n`)
   await mkdir(cacheFolder, { recursive: true })
+  for (const name of await readdir(cacheFolder))
+    if (name.startsWith(`interactions-${sizeName}-`)) await rm(join(cacheFolder, name))
   await writeInteractions(`${path}.partial`, sizes[sizeName]!)
   await rename(`${path}.partial`, path)
   return path
