@@ -217,7 +217,7 @@ async function dropRepeated(
     : [identifier(`${schema.datasetType.slice(0, -1)}_ID`)]
   await connection.run(
     `CREATE TEMP TABLE repeated_hash AS SELECT hash(${keys}) AS value FROM read_parquet($1)
-     GROUP BY value HAVING count(*) > 1`,
+     GROUP BY hash(${keys}) HAVING count(*) > 1`,
     [rows],
   )
   await connection.run(

@@ -31,6 +31,7 @@ export function parseSchema(text: string, domain?: Domain): DatasetSchema {
   const datasetType = recordType(record.name)
   const fields = list(record.fields).map((field) => parseField(field, datasetType))
   requireAvro(record)
+  requireOtherNames(fields)
   requireDistinctNames(fields)
   requireMarks(fields)
   requireRules(datasetType, fields, domain)
@@ -192,6 +193,15 @@ function parseType(name: string, type: unknown): Pick<Field, 'type' | 'nullable'
         `${Object.keys(columnTypes).join(', ')}, or a list of one of these and "null".`,
     )
   return { type: only as FieldType, nullable: branches.length > types.length }
+}
+
+/** Names by which DuckDB tells where a row of a Parquet file stands; a column would hide them. */
+const rowPlaces = ['FILE_INDEX', 'FILE_ROW_NUMBER']
+
+function requireOtherNames(fields: Field[]): void {
+  const taken = fields.find(({ name }) => rowPlaces.includes(name.toUpperCase()))
+  if (taken)
+    throw invalidInput(`The field name ${taken.name} is reserved here; choose another name.`)
 }
 
 function requireDistinctNames(fields: Field[]): void {

@@ -96,6 +96,23 @@ const digest = async (path: string) =>
     .update(await readFile(path))
     .digest('hex')
 
+test('a column may have a name that our own SQL uses', async (t) => {
+  const { load } = await importer(t)
+  const names = ['VALUE', 'NUMBER', 'PLACE', 'LINE', 'CELLS', 'R0', 'R1', 'ID', 'INDEX', 'ROW']
+  const named = schema('Users', [field('USER_ID'), ...names.map((name) => field(name))])
+  const line = (id: string, first: string) => `${id},${first},${names.slice(1).join()}`
+  const text = ['USER_ID', ...names].join()
+  const { rows } = await load(
+    named,
+    [text, line('u', 'a'), line('v', 'b'), line('u', 'c')].join('\n'),
+  )
+  const rest = Object.fromEntries(names.slice(1).map((name) => [name, name]))
+  deepEqual(rows, [
+    { USER_ID: 'v', VALUE: 'b', ...rest },
+    { USER_ID: 'u', VALUE: 'c', ...rest },
+  ])
+})
+
 test('columns are found by header name, others are ignored, empty is null', async (t) => {
   const { load } = await importer(t)
   const { rows, ...counts } = await load(

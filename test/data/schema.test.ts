@@ -172,6 +172,7 @@ test('a schema that breaks a rule is refused with the field and what would be ri
     ],
     [schema('Interactions', [...events, field('X-Y')]), /not legal Avro: .*X-Y/],
     [schema('Interactions', [...events, field('X', 'int', { default: 'a' })]), /not legal Avro/],
+    [schema('Interactions', [...events, field('File_Index')]), /File_Index is reserved here/],
     [
       schema('Interactions', [...events, field('A_B'), field('ab')]),
       /A_B and ab have the same letters/,
