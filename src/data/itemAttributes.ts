@@ -1,13 +1,13 @@
+import type { DuckDBConnection } from '@duckdb/node-api'
 import {
   bind,
   columnTypes,
   comparesTo,
-  holdsAny,
   isNumber,
   type Parameters,
   parameterTypes,
 } from './columnCondition.ts'
-import { type Duck, withConnection } from './duck.ts'
+import { type Duck, identifier } from './duck.ts'
 import { grammar } from './grammar.ts'
 import { LineError } from './queryLine.ts'
 
@@ -34,42 +34,117 @@ export const parseItemAttributes: (text: string) => AttributeQuery = grammar(
   (message) => new LineError(message),
 )
 
-/**
- * The sorted indexes of the items that meet all terms, at least one. `modelItems` is a Parquet file
- * with `index` (dense), `id` and the columns. LineError for a column that is not among them, an
- * operator or value that does not fit its column, and what no item of the training data has.
- */
-export async function matchingItems(
+/** The items of one model, ready for many queries. */
+export type ModelItems = {
+  /**
+   * The sorted indexes of the items that meet all terms, at least one. LineError for a column that is
+   * not among those of the model, an operator or value that does not fit its column, and what no item
+   * of the training data has.
+   */
+  matching(query: AttributeQuery): Promise<Uint32Array>
+  close(): void
+}
+
+/** Reads a Parquet file with `index` (dense) and the columns of the items. */
+export async function openItems(
   duck: Duck,
-  modelItems: string,
+  path: string,
   columns: QueryColumn[],
-  query: AttributeQuery,
-): Promise<Uint32Array> {
-  for (const term of query.terms) checkTerm(term, columns)
-  return withConnection(duck, async (connection) => {
-    const types = await columnTypes(connection, [modelItems])
-    const select = async (terms: AttributeTerm[]) => {
-      const parameters: Parameters = { values: {} }
-      const items = bind(parameters, modelItems)
-      const conditions = terms.map((term) => termSql(term, columns, types, parameters))
-      const result = await connection.runAndReadAll(
-        `SELECT CAST("index" AS UINTEGER) FROM read_parquet(${items}) ` +
-          `WHERE ${conditions.join(' AND ')} ORDER BY 1`,
-        parameters.values,
-        parameterTypes(parameters),
-      )
-      return Uint32Array.from(result.getRows(), ([index]) => index as number)
+): Promise<ModelItems> {
+  const connection = await duck.connect()
+  const close = () => connection.closeSync()
+  try {
+    const items = { connection, path, columns, types: await columnTypes(connection, [path]) }
+    await createNumberTable(items)
+    const byValue = new Set<string>()
+    return {
+      async matching({ terms }) {
+        for (const term of terms) checkTerm(term, columns)
+        for (const { name, kind } of terms.map((term) => columnOf(term, columns)))
+          if (kind === 'category' && !byValue.has(name)) {
+            await createValueTable(items, name)
+            byValue.add(name)
+          }
+        return matching(items, terms)
+      },
+      close,
     }
-    const found = await select(query.terms)
-    if (found.length > 0) return found
-    for (const term of query.terms) {
-      if ((await select([term])).length === 0)
-        throw new LineError(`No item of the training data has ${written(term)}.`)
-    }
-    throw new LineError(
-      `No item of the training data has all of ${query.terms.map(written).join(' AND ')}.`,
-    )
-  })
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+type Items = {
+  connection: DuckDBConnection
+  path: string
+  columns: QueryColumn[]
+  types: Map<string, string>
+}
+
+/** The table `item`: index and number columns. */
+async function createNumberTable({ connection, path, columns }: Items): Promise<void> {
+  const numbers = columns.filter(({ kind }) => kind === 'number')
+  const names = ['"index"', ...numbers.map(({ name }) => identifier(name))]
+  await connection.run(
+    `CREATE TEMP TABLE item AS SELECT ${names.join(', ')} FROM read_parquet($1)`,
+    [path],
+  )
+}
+
+/**
+ * The items of each value of a category column, so that a line does not look into every item: a value
+ * such as `drama|comedy` holds its parts and itself.
+ */
+async function createValueTable({ connection, path }: Items, column: string): Promise<void> {
+  const name = identifier(column)
+  await connection.run(
+    `CREATE TEMP TABLE ${valueTable(column)} AS
+     SELECT value, list(item) AS items FROM (
+       SELECT DISTINCT "index" AS item,
+         unnest(list_append(string_split(${name}, '|'), ${name})) AS value
+       FROM read_parquet($1))
+     GROUP BY value`,
+    [path],
+  )
+}
+
+const valueTable = (column: string) => identifier(`items by ${column}`)
+
+async function matching(items: Items, terms: AttributeTerm[]): Promise<Uint32Array> {
+  const found = await select(items, terms)
+  if (found.length > 0) return found
+  for (const term of terms)
+    if ((await select(items, [term])).length === 0)
+      throw new LineError(`No item of the training data has ${written(term)}.`)
+  throw new LineError(
+    `No item of the training data has all of ${terms.map(written).join(' AND ')}.`,
+  )
+}
+
+async function select(items: Items, terms: AttributeTerm[]): Promise<Uint32Array> {
+  const parameters: Parameters = { values: {} }
+  const [first, ...others] = terms.map((term) => `(${setSql(term, items, parameters)})`)
+  const joins = others.map((set) => ` SEMI JOIN ${set} USING ("index")`).join('')
+  const result = await items.connection.runAndReadAll(
+    `SELECT CAST("index" AS UINTEGER) FROM ${first}${joins} ORDER BY 1`,
+    parameters.values,
+    parameterTypes(parameters),
+  )
+  const [indexes = []] = result.getColumns()
+  return Uint32Array.from(indexes as number[])
+}
+
+/** The items that meet one term. */
+function setSql(term: AttributeTerm, { columns, types }: Items, parameters: Parameters): string {
+  const { name, kind } = columnOf(term, columns)
+  const { text } = term.value
+  const value = bind(parameters, text)
+  if (kind === 'category')
+    return `SELECT unnest(items) AS "index" FROM ${valueTable(name)} WHERE value = ${value}`
+  const type = types.get(name.toUpperCase())!
+  const condition = comparesTo(identifier(name), type, term.operator, text, value)
+  return `SELECT "index" FROM item WHERE ${condition}`
 }
 
 function columnOf(term: AttributeTerm, columns: QueryColumn[]): QueryColumn {
@@ -93,20 +168,6 @@ function checkTerm(term: AttributeTerm, columns: QueryColumn[]): void {
     throw new LineError(
       `ITEMS.${column.name} holds strings and can be compared with = only, not ${term.operator}.`,
     )
-}
-
-function termSql(
-  term: AttributeTerm,
-  columns: QueryColumn[],
-  types: Map<string, string>,
-  parameters: Parameters,
-): string {
-  const column = columnOf(term, columns)
-  const type = types.get(column.name.toUpperCase())!
-  const { text } = term.value
-  return column.kind === 'category'
-    ? holdsAny(`"${column.name}"`, [text], parameters)
-    : comparesTo(`"${column.name}"`, type, term.operator, text, bind(parameters, text))
 }
 
 const written = (term: AttributeTerm) => `ITEMS.${term.column} ${term.operator} ${literal(term)}`

@@ -7,7 +7,7 @@ import type { Quota } from '../limits.ts'
 import { builtRecipe, type Recipe } from '../recipes/index.ts'
 import { get, patch, type Resource } from '../store/resource.ts'
 import type { Job, JobRun } from './job.ts'
-import { answers, type Tally } from './segmentAnswers.ts'
+import { type Asker, answers, openAsker, type Tally } from './segmentAnswers.ts'
 
 /**
  * Turns every object under the input prefix into one `.out` object, line for line. Spec
@@ -25,13 +25,17 @@ export const batchSegmentJob: Job<'batchSegmentJob'> = async (ctx, job, run) => 
 
   const model = await ctx.engine.open(join(ctx.config.dataDir, version.internal.model!))
   const tally = { lines: 0, json: 0 }
+  let asker: Asker | undefined
   try {
+    asker = await openAsker(ctx, job, recipe, model)
     for (const [index, input] of inputs.entries()) {
       run.progress('segment', index, inputs.length)
-      await answerObject(ctx, job, run, { recipe, model, input, output: outputs[index]!, tally })
+      const part = { recipe, asker, model, input, output: outputs[index]!, tally }
+      await answerObject(ctx, job, run, part)
       run.step(`output ${index + 1} written`)
     }
   } finally {
+    asker?.close()
     await model.close()
   }
   requireJson(job, tally)
@@ -141,13 +145,20 @@ const invalid = (text: string) => (cause: unknown) => {
   throw cause
 }
 
-type Part = { recipe: Recipe; model: Model; input: StoredObject; output: string; tally: Tally }
+type Part = {
+  recipe: Recipe
+  asker: Asker
+  model: Model
+  input: StoredObject
+  output: string
+  tally: Tally
+}
 
 async function answerObject(
   ctx: Context,
   job: Resource<'batchSegmentJob'>,
   run: JobRun,
-  { recipe, model, input, output, tally }: Part,
+  { recipe, asker, model, input, output, tally }: Part,
 ): Promise<void> {
   const quota: Quota =
     recipe.query === 'itemId' ? 'itemAffinityLines' : 'itemAttributeAffinityLines'
@@ -157,7 +168,7 @@ async function answerObject(
     .create(output)
     .catch(invalid('Invalid S3 output path'))
   try {
-    for await (const chunk of answers(ctx, job, { recipe, model, lines, tally }, run))
+    for await (const chunk of answers(job, { asker, model, lines, tally }, run))
       await writer.write(chunk)
     run.step('output complete')
     await writer.finish()

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
 import { type Filter, parseFilter } from '../data/filterExpression.ts'
-import { matchingItems, parseItemAttributes } from '../data/itemAttributes.ts'
+import { type ModelItems, openItems, parseItemAttributes } from '../data/itemAttributes.ts'
 import {
   isBlank,
   LineError,
@@ -27,19 +27,46 @@ type Asked =
 /** How many lines were read, blank ones aside, and how many of them were JSON. */
 export type Tally = { lines: number; json: number }
 
-type Question = { recipe: Recipe; model: Model; lines: AsyncIterable<string>; tally: Tally }
+type Question = { asker: Asker; model: Model; lines: AsyncIterable<string>; tally: Tally }
+
+/** Understands the lines of one job; what several of them need is computed once. */
+export type Asker = { ask(line: string): Promise<Asked>; close(): void }
+
+/** The caller closes it, before the model. */
+export async function openAsker(
+  ctx: Context,
+  job: Resource<'batchSegmentJob'>,
+  recipe: Recipe,
+  model: Model,
+): Promise<Asker> {
+  const filter = await filterOf(ctx, job)
+  const masks = maskCache(ctx, job, model, filter)
+  const { attributes } = model.document.plan
+  const items = await openItems(ctx.duck, join(model.folder, 'items.parquet'), attributes)
+  return {
+    async ask(text) {
+      try {
+        const line = parseQueryLine(text)
+        const found = await itemsOf(recipe, model, items, line)
+        return { input: line.input, items: found, mask: await masks(line.filterValues) }
+      } catch (error) {
+        if (error instanceof LineError) return { input: lineInput(text), error: error.message }
+        throw error
+      }
+    },
+    close: () => items.close(),
+  }
+}
 
 /**
  * The bytes of the `.out` object for these lines, in order: blocks of lines are scored together,
  * and what is wrong with one line becomes that line's error. Adds to `tally` what was read.
  */
 export async function* answers(
-  ctx: Context,
   job: Resource<'batchSegmentJob'>,
-  { recipe, model, lines, tally }: Question,
+  { asker, model, lines, tally }: Question,
   run: JobRun,
 ): AsyncGenerator<string | Uint8Array> {
-  const ask = await asker(ctx, job, recipe, model)
   const { numResults } = job.doc
   const perLine = Math.min(numResults, model.document.userCount)
   const blockSize = Math.max(
@@ -49,7 +76,7 @@ export async function* answers(
   for await (const block of blocks(lines, blockSize)) {
     run.signal.throwIfAborted()
     const asked: Asked[] = []
-    for (const line of block) asked.push(await ask(line))
+    for (const line of block) asked.push(await asker.ask(line))
     tally.lines += block.length
     tally.json += block.filter(isJson).length
     const good = asked.filter((each) => 'items' in each)
@@ -88,26 +115,6 @@ async function* blocks(lines: AsyncIterable<string>, size: number): AsyncGenerat
   if (block.length > 0) yield block
 }
 
-async function asker(
-  ctx: Context,
-  job: Resource<'batchSegmentJob'>,
-  recipe: Recipe,
-  model: Model,
-): Promise<(text: string) => Promise<Asked>> {
-  const filter = await filterOf(ctx, job)
-  const masks = maskCache(ctx, job, model, filter)
-  return async (text) => {
-    try {
-      const line = parseQueryLine(text)
-      const items = await itemsOf(ctx, recipe, model, line)
-      return { input: line.input, items, mask: await masks(line.filterValues) }
-    } catch (error) {
-      if (error instanceof LineError) return { input: lineInput(text), error: error.message }
-      throw error
-    }
-  }
-}
-
 async function filterOf(
   ctx: Context,
   job: Resource<'batchSegmentJob'>,
@@ -122,19 +129,13 @@ async function filterOf(
 }
 
 async function itemsOf(
-  ctx: Context,
   recipe: Recipe,
   model: Model,
+  items: ModelItems,
   line: QueryLine,
 ): Promise<Uint32Array> {
   const query = requireQuery(line, recipe.query)
-  if (recipe.query === 'itemAttributes')
-    return matchingItems(
-      ctx.duck,
-      join(model.folder, 'items.parquet'),
-      model.document.plan.attributes,
-      parseItemAttributes(query),
-    )
+  if (recipe.query === 'itemAttributes') return items.matching(parseItemAttributes(query))
   const index = model.itemIndex(query)
   if (index === undefined)
     throw new LineError(

@@ -5,12 +5,14 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type Duck, openDuck } from '../../src/data/duck.ts'
 import {
-  matchingItems,
+  type ModelItems,
+  openItems,
   parseItemAttributes,
   type QueryColumn,
 } from '../../src/data/itemAttributes.ts'
 
 let duck: Duck
+let items: ModelItems
 let folder: string
 const columns: QueryColumn[] = [
   { name: 'GENRES', kind: 'category' },
@@ -28,16 +30,16 @@ before(async () => {
     (1, 'b', 'Coffee, Tea & "Cocoa"', NULL, NULL, 9007199254740993), (3, 'd', NULL, 'x', 20, NULL))
     AS t("index", id, GENRES, code, PRICE, YEAR)) TO '${join(folder, 'items.parquet')}'`)
   connection.closeSync()
+  items = await openItems(duck, join(folder, 'items.parquet'), columns)
 })
 
 after(async () => {
+  items.close()
   await duck.close()
   await rm(folder, { recursive: true })
 })
 
-const matching = async (text: string) => [
-  ...(await matchingItems(duck, join(folder, 'items.parquet'), columns, parseItemAttributes(text))),
-]
+const matching = async (text: string) => [...(await items.matching(parseItemAttributes(text)))]
 
 test('a category matches by any of its values, exactly; column names in any case', async () => {
   deepEqual(await matching('ITEMS.GENRES = "Comedy"'), [0, 2])
