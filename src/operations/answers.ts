@@ -49,7 +49,7 @@ export const listOf =
     const { nextToken, maxResults } = input as { nextToken?: string; maxResults?: number }
     const parent = parentOf(input)
     const limit = maxResults ?? limits.pageSize
-    const before = nextToken === undefined ? undefined : readToken(nextToken, name, parent)
+    const before = nextToken === undefined ? undefined : readToken(isSeq, nextToken, name, parent)
     const rows = await ctx.db.kysely
       .transaction()
       .execute((tx) => list(tx, caller, kind, { parent, before, limit: limit + 1 }))
@@ -73,13 +73,12 @@ export const makeToken = (name: string, parent: string | undefined, position: nu
   Buffer.from(JSON.stringify([name, parent ?? null, position])).toString('base64url')
 
 /** The position after which a page begins. A token of another operation or list is refused. */
-export function readToken(token: string, name: string, parent: string | undefined): number {
-  const position = tokenPosition(token, name, parent)
-  if (!Number.isSafeInteger(position)) throw badToken(name)
-  return position as number
-}
-
-export function tokenPosition(token: string, name: string, parent: string | undefined): unknown {
+export function readToken<Position>(
+  isPosition: (value: unknown) => value is Position,
+  token: string,
+  name: string,
+  parent: string | undefined,
+): Position {
   let parts: unknown
   try {
     parts = JSON.parse(Buffer.from(token, 'base64url').toString())
@@ -88,8 +87,12 @@ export function tokenPosition(token: string, name: string, parent: string | unde
   }
   if (!Array.isArray(parts) || parts[0] !== name || parts[1] !== (parent ?? null))
     throw badToken(name)
-  return parts[2]
+  const position: unknown = parts[2]
+  if (!isPosition(position)) throw badToken(name)
+  return position
 }
+
+const isSeq = (position: unknown): position is number => Number.isSafeInteger(position)
 
 const badToken = (name: string) =>
   invalidNextToken(

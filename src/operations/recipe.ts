@@ -2,7 +2,7 @@ import { serviceArn } from '../arn.ts'
 import { resourceNotFound } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { catalog, type RecipeEntry, recipesUpdated } from '../recipes/catalog.ts'
-import { makeToken, tokenPosition } from './answers.ts'
+import { makeToken, readToken } from './answers.ts'
 import type { Operation } from './operation.ts'
 
 const summary = (recipe: RecipeEntry) => ({
@@ -35,8 +35,7 @@ export const describeRecipe: Operation<'DescribeRecipe'> = async (_ctx, _caller,
 /** Alphabetical by name; with a domain only that domain's use cases. Spec G.1 [O]. */
 export const listRecipes: Operation<'ListRecipes'> = async (_ctx, _caller, input) => {
   const { domain, nextToken, maxResults = limits.pageSize } = input
-  const after =
-    nextToken === undefined ? '' : String(tokenPosition(nextToken, 'ListRecipes', domain))
+  const after = nextToken === undefined ? '' : readToken(isName, nextToken, 'ListRecipes', domain)
   const rest = catalog
     .filter((recipe) => domain === undefined || recipe.domain === domain)
     .filter((recipe) => recipe.name > after)
@@ -48,3 +47,5 @@ export const listRecipes: Operation<'ListRecipes'> = async (_ctx, _caller, input
     }),
   }
 }
+
+const isName = (position: unknown): position is string => typeof position === 'string'
