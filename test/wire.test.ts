@@ -133,13 +133,11 @@ test('anything but a ServiceError is an InternalFailure, logged with the request
 
 test('what the contract has and nobody built answers 501 naming itself', async (t) => {
   const { url } = await wireServer(t)
-  const built = operationNames.filter((name) => operations[name])
-  t.diagnostic(
-    `${built.length} of ${operationNames.length} operations are built: ${built.join(' ')}`,
-  )
+  const missing = operationNames.filter((name) => !operations[name])
+  t.diagnostic(`${missing.length} of ${operationNames.length} are not built: ${missing.join(' ')}`)
   equal(operationNames.length, 79)
   for (const name of Object.keys(operations)) ok(operationNames.includes(name), name)
-  for (const name of operationNames.filter((each) => !operations[each])) {
+  for (const name of missing) {
     const { service, protocol, path, input } = operation(name)
     const { status, code, message, headers } = await send(url, {
       ...(protocol === 'awsJson' ? { target: name } : { path }),

@@ -1,0 +1,16 @@
+/** The pages that a reader follows, in this order. */
+export const pages = [
+  'README.md',
+  ...[
+    'schema',
+    'datasetGroup',
+    'dataset',
+    'datasetImportJob',
+    'solution',
+    'solutionVersion',
+    'filter',
+    'batchSegmentJob',
+    'tags',
+    'recipe',
+  ].map((noun) => `docs/operations/${noun}.md`),
+]
