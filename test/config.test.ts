@@ -1,0 +1,123 @@
+/** Every setting: flag before variable before default, and bad values refused by name. */
+import { deepEqual, equal, match, ok, throws } from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import {
+  ConfigError,
+  flagName,
+  quotaSetting,
+  readConfig,
+  settings,
+  variableName,
+} from '../src/config.ts'
+import { type Quota, quotas } from '../src/limits.ts'
+
+const run = promisify(execFile)
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+
+test('the defaults', () => {
+  const { memoryBytes, quotas: numbers, ...config } = readConfig([], {})
+  deepEqual(config, {
+    port: 8080,
+    host: '127.0.0.1',
+    dataDir: resolve('.openpersonalize'),
+    region: 'us-east-1',
+    account: '123456789012',
+    credentials: undefined,
+    threads: availableParallelism(),
+    logLevel: 'info',
+    quotaPreset: 'open',
+  })
+  ok(memoryBytes > 128e6)
+  for (const [quota, { open }] of Object.entries(quotas)) equal(numbers[quota as Quota], open)
+  throws(() => Object.assign(numbers, { schemas: 1 }), TypeError)
+})
+
+/** A setting, its member of Config, two texts it takes, what they become, and one it refuses. */
+const cases: [
+  keyof typeof settings,
+  string,
+  string,
+  unknown,
+  string,
+  unknown,
+  string | undefined,
+][] = [
+  ['port', 'port', '1', 1, '65535', 65_535, '65536'],
+  ['host', 'host', '::1', '::1', '0.0.0.0', '0.0.0.0', undefined],
+  ['dataDir', 'dataDir', '/a', '/a', 'b', resolve('b'), undefined],
+  ['region', 'region', 'eu-west-1', 'eu-west-1', 'us-gov-east-1', 'us-gov-east-1', 'Europe'],
+  ['account', 'account', '000000000001', '000000000001', '9'.repeat(12), '9'.repeat(12), '12'],
+  ['credentials', 'credentials', '/keys', '/keys', 'keys', resolve('keys'), undefined],
+  ['threads', 'threads', '1', 1, '8', 8, '0'],
+  ['memory', 'memoryBytes', '128000000', 128e6, '1000000000', 1e9, '1GB'],
+  ['logLevel', 'logLevel', 'debug', 'debug', 'silent', 'silent', 'loud'],
+  ['quotas', 'quotaPreset', 'aws', 'aws', 'open', 'open', 'none'],
+]
+
+test('every setting has a case here', () => {
+  deepEqual(cases.map(([setting]) => setting).sort(), Object.keys(settings).sort())
+})
+
+for (const [setting, member, a, becomesA, b, becomesB, bad] of cases)
+  test(`${flagName(setting)} counts before ${variableName(setting)}`, () => {
+    const read = (argv: string[], env: Record<string, string>) =>
+      readConfig(argv, env)[member as keyof ReturnType<typeof readConfig>]
+    const variable = variableName(setting)
+    equal(read([flagName(setting), a], {}), becomesA)
+    equal(read([], { [variable]: b }), becomesB)
+    equal(read([`${flagName(setting)}=${a}`], { [variable]: b }), becomesA)
+    equal(read([], { [variable]: '' }), read([], {}), 'an empty variable is none')
+    if (bad === undefined) return
+    for (const [argv, env] of [
+      [[flagName(setting), bad], {}],
+      [[], { [variable]: bad }],
+    ] as const)
+      throws(
+        () => readConfig(argv, env),
+        (error: Error) => {
+          ok(error instanceof ConfigError)
+          const start = `${flagName(setting)} (${variable}) is '${bad}'; it must `
+          ok(error.message.startsWith(start), error.message)
+          return true
+        },
+      )
+  })
+
+for (const [quota, { aws }] of Object.entries(quotas) as [Quota, { aws: number }][])
+  test(`the quota ${quota} has a preset, a flag and a variable`, () => {
+    const flag = flagName(quotaSetting(quota))
+    const variable = variableName(quotaSetting(quota))
+    match(flag, /^--quota-[a-z-]+$/)
+    match(variable, /^OPENPERSONALIZE_QUOTA_[A-Z_]+$/)
+    equal(readConfig(['--quotas', 'aws'], {}).quotas[quota], aws)
+    equal(readConfig(['--quotas', 'aws'], { [variable]: '7' }).quotas[quota], 7)
+    equal(readConfig([flag, '0'], { [variable]: '7' }).quotas[quota], 0)
+    throws(() => readConfig([flag, '-1'], {}), /must be a whole number|argument is ambiguous/)
+    throws(() => readConfig([], { [variable]: '1.5' }), { message: new RegExp(`^${flag} `) })
+  })
+
+test('an unknown flag and a stray word are refused', () => {
+  throws(() => readConfig(['--prot', '1'], {}), {
+    message: /Unknown option '--prot'.*--help lists/,
+  })
+  throws(() => readConfig(['8080'], {}), ConfigError)
+})
+
+test('the command line: help, and one line for what is wrong', async () => {
+  for (const words of [['help'], ['--help'], ['serve', '-h'], ['demo', '--help']]) {
+    const { stdout, stderr } = await run(process.execPath, [main, ...words])
+    match(stdout, /^Usage: openpersonalize .*\n.*demo/)
+    equal(stderr, '')
+  }
+  for (const words of [['swerve'], ['--port', 'x'], ['serve', '--nope']]) {
+    const failed = await run(process.execPath, [main, ...words]).catch((error) => error)
+    equal(failed.code, 1)
+    equal(failed.stdout, '')
+    equal(failed.stderr.trimEnd().split('\n').length, 1, failed.stderr)
+  }
+})
