@@ -3,8 +3,8 @@ import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import type { CreateBatchSegmentJobRequest } from '@aws-sdk/client-personalize'
-import { ended, roleArn, type Server, server } from './harness.ts'
+import { roleArn, server } from './harness.ts'
+import { type More, segmentJobs } from './segmentJobs.ts'
 import {
   emptyShop,
   imported,
@@ -21,35 +21,8 @@ const { personalize } = s
 const shop = await smallShop(s)
 const byItem = await trained(s, shop, 'aws-item-affinity')
 const byAttribute = await trained(s, shop, 'aws-item-attribute-affinity')
-const arnOf = (name: string) =>
-  `arn:aws:personalize:us-east-1:123456789012:batch-segment-job/${name}`
+const { arnOf, create, jobEnded, answered } = segmentJobs(s, byItem)
 
-type More = Partial<CreateBatchSegmentJobRequest>
-
-const create = (jobName: string, path: string, more: More = {}, { personalize }: Server = s) =>
-  personalize.createBatchSegmentJob({
-    jobName,
-    solutionVersionArn: byItem,
-    roleArn,
-    jobInput: { s3DataSource: { path } },
-    jobOutput: { s3DataDestination: { path: `s3://segments/${jobName}/out/` } },
-    ...more,
-  })
-const jobEnded = (name: string, { personalize }: Server = s) =>
-  ended(
-    async () =>
-      (await personalize.describeBatchSegmentJob({ batchSegmentJobArn: arnOf(name) }))
-        .batchSegmentJob,
-  )
-
-/** The text of `.out` for an input text. */
-async function answered(jobName: string, text: string, more: More = {}): Promise<string> {
-  await s.put(`s3://segments/${jobName}/in.json`, text)
-  await create(jobName, `s3://segments/${jobName}/in.json`, more)
-  const job = await jobEnded(jobName)
-  equal(job.failureReason, undefined)
-  return s.read(`s3://segments/${jobName}/out/in.json.out`)
-}
 type Line = {
   input: Record<string, unknown>
   output: { usersList: string[] }
@@ -61,13 +34,6 @@ const parsed = (out: string): Line[] =>
     .slice(0, -1)
     .map((line) => JSON.parse(line))
 
-/** Why a job over this input fails. */
-async function reasonOf(jobName: string, path: string, more: More = {}): Promise<string> {
-  await create(jobName, path, more)
-  const job = await jobEnded(jobName)
-  equal(job.status, 'CREATE FAILED')
-  return job.failureReason ?? ''
-}
 const filter = async (name: string, filterExpression: string) =>
   (
     await personalize.createFilter({
@@ -383,93 +349,5 @@ describe('work', () => {
       out,
       /^\{"input": \{"itemId": -2996180203100007228\}, "output": \{"usersList": \["u\d\d"\]\}, /,
     )
-  })
-
-  test('the input path is a prefix, and each object has its own answers', async () => {
-    for (const name of ['part', 'part-1.json', 'part-2.json', 'other.json', 'part/deep.json'])
-      if (name !== 'part') await s.put(`s3://segments/prefix/${name}`, '{"itemId": "i03"}\n')
-    await create('prefix', 's3://segments/prefix/part')
-    equal((await jobEnded('prefix')).status, 'ACTIVE')
-    const names = await readdir(join(s.dataDir, 's3/segments/prefix/out'))
-    deepEqual(names.sort(), ['_CHECK', 'deep.json.out', 'part-1.json.out', 'part-2.json.out'])
-    equal(
-      await s.read('s3://segments/prefix/out/part-1.json.out'),
-      await s.read('s3://segments/prefix/out/deep.json.out'),
-    )
-  })
-
-  test('an output path without its slash is a folder all the same', async () => {
-    await s.put('s3://segments/slash.json', '{"itemId": "i00"}')
-    await create('slash', 's3://segments/slash.json', {
-      jobOutput: { s3DataDestination: { path: 's3://segments/slash/here' } },
-    })
-    equal((await jobEnded('slash')).status, 'ACTIVE')
-    ok(await s.exists('s3://segments/slash/here/slash.json.out'))
-    ok(await s.exists('s3://segments/slash/here/_CHECK'))
-  })
-
-  test('one empty object among others is answered by an empty one', async () => {
-    await s.put('s3://segments/marked/_SUCCESS', '')
-    await s.put('s3://segments/marked/part.json', '{"itemId": "i00"}')
-    await create('marked', 's3://segments/marked/')
-    equal((await jobEnded('marked')).status, 'ACTIVE')
-    equal(await s.read('s3://segments/marked/out/_SUCCESS.out'), '')
-  })
-
-  const broken: [string, string, string | Uint8Array | undefined, RegExp][] = [
-    [
-      'missing',
-      's3://segments/missing.json',
-      undefined,
-      /^Invalid S3 input path\. There is no object/,
-    ],
-    ['nobucket', 's3://no-such-bucket/in.json', undefined, /^Invalid S3 input path\. .*no bucket/],
-    [
-      'climbing',
-      's3://segments/../../../etc/passwd',
-      undefined,
-      /^Invalid S3 input path\. .*'\.\.'/,
-    ],
-    ['web', 'https://example.com/in.json', undefined, /^Invalid S3 input path\. .*not supported/],
-    ['empty', 's3://segments/empty.json', '', /^Invalid S3 input path\. .*hold no line/],
-    ['blank', 's3://segments/blank.json', '\n \n\n', /^Invalid S3 input path\. .*hold no line/],
-    ['prose', 's3://segments/prose.json', 'i00\ni01\n', /^None of the 2 lines .* is JSON/],
-    [
-      'latin',
-      's3://segments/latin.json',
-      Buffer.from('{"itemId": "caf\xe9"}', 'latin1'),
-      /latin\.json line 1 is not UTF-8/,
-    ],
-  ]
-  for (const [jobName, path, text, reason] of broken)
-    test(`an input that cannot be read at all fails the job: ${jobName} [I]`, async () => {
-      if (text !== undefined) await s.put(path, text)
-      match(await reasonOf(jobName, path), reason)
-    })
-
-  const unwritable: [string, string, RegExp][] = [
-    ['outBucket', 's3://no-such-bucket/', /^Invalid S3 output path\. .*no bucket/],
-    ['outClimbing', 's3://segments/../', /^Invalid S3 output path\. .*'\.\.'/],
-    ['outWeb', 'http://example.com/', /^Invalid S3 output path\. .*not supported/],
-    [
-      'outBelow',
-      's3://segments/echo.json/',
-      /^Invalid S3 output path\. .*'echo.json' is an object/,
-    ],
-  ]
-  for (const [jobName, path, reason] of unwritable)
-    test(`an output that cannot be written fails the job: ${path}`, async () => {
-      const jobOutput = { s3DataDestination: { path } }
-      match(await reasonOf(jobName, 's3://segments/echo.json', { jobOutput }), reason)
-    })
-
-  test('answers that would replace an input, or each other, fail the job', async () => {
-    await s.put('s3://segments/same/a', '{"itemId": "i00"}')
-    await s.put('s3://segments/same/a.out', '{"itemId": "i00"}')
-    const jobOutput = { s3DataDestination: { path: 's3://segments/same/' } }
-    match(await reasonOf('same', 's3://segments/same/', { jobOutput }), /would replace the input/)
-    await s.put('s3://segments/twins/1/a', '{"itemId": "i00"}')
-    await s.put('s3://segments/twins/2/a', '{"itemId": "i00"}')
-    match(await reasonOf('twins', 's3://segments/twins/'), /Two input files have the same name/)
   })
 })

@@ -1,10 +1,10 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import type { Personalize } from '@aws-sdk/client-personalize'
 import type { TableName } from '../data/csvFolder.ts'
 import { DemoFailure, type DemoPlan } from './demoPlan.ts'
 import type { Screen } from './demoScreen.ts'
+import { inParallel, type Say, untilActive } from './demoWaiting.ts'
 
 /** One segment as its `.out` line tells it. */
 export type Segment = { label: string; users: string[] }
@@ -253,54 +253,4 @@ function usersOf(line: string): string[] {
   const { output, error } = JSON.parse(line) as { output?: { usersList: string[] }; error?: string }
   if (!output) throw new DemoFailure(`A query failed: ${error}`)
   return output.usersList
-}
-
-type Say = (message: string) => void
-
-/** Runs all at once; `say` gets the latest words of each, joined. */
-function inParallel<Each, Result>(
-  list: Each[],
-  say: Say,
-  work: (each: Each, say: Say) => Promise<Result>,
-): Promise<Result[]> {
-  const words: string[] = []
-  return Promise.all(
-    list.map((each, index) =>
-      work(each, (message) => {
-        words[index] = message
-        say(words.filter(Boolean).join(', '))
-      }),
-    ),
-  )
-}
-
-const pollMs = 250
-const patienceMs = 30 * 60_000
-
-type Described = { status?: string | undefined; failureReason?: string | undefined }
-
-/**
- * Asks until the status is ACTIVE. There are no waiters in the SDKs:
- * every customer writes this loop.
- */
-async function untilActive(
-  what: string,
-  describe: () => Promise<Described | undefined>,
-  say?: Say,
-): Promise<void> {
-  const end = Date.now() + patienceMs
-  while (Date.now() < end) {
-    const found = await describe()
-    if (found?.status === 'ACTIVE') return
-    if (found?.status === 'CREATE FAILED')
-      throw new DemoFailure(`The server could not create ${what}: ${found.failureReason}`)
-    say?.(
-      (found?.status ?? '')
-        .replace(/^CREATE /, '')
-        .replace('_', ' ')
-        .toLowerCase(),
-    )
-    await setTimeout(pollMs)
-  }
-  throw new DemoFailure(`Gave up on ${what} after ${patienceMs / 60_000} minutes.`)
 }
