@@ -45,7 +45,10 @@ export type ModelItems = {
   close(): void
 }
 
-/** Reads a Parquet file with `index` (dense) and the columns of the items. */
+/** The column of a model's `items.parquet`: no schema can have a field of a name with a dot. */
+export const itemColumn = (name: string) => identifier(`ITEMS.${name.toUpperCase()}`)
+
+/** Reads a Parquet file with `index` (dense) and the columns of the items (`itemColumn`). */
 export async function openItems(
   duck: Duck,
   path: string,
@@ -85,7 +88,7 @@ type Items = {
 /** The table `item`: index and number columns. */
 async function createNumberTable({ connection, path, columns }: Items): Promise<void> {
   const numbers = columns.filter(({ kind }) => kind === 'number')
-  const names = ['"index"', ...numbers.map(({ name }) => identifier(name))]
+  const names = ['"index"', ...numbers.map(({ name }) => itemColumn(name))]
   await connection.run(
     `CREATE TEMP TABLE item AS SELECT ${names.join(', ')} FROM read_parquet($1)`,
     [path],
@@ -97,7 +100,7 @@ async function createNumberTable({ connection, path, columns }: Items): Promise<
  * such as `drama|comedy` holds its parts and itself.
  */
 async function createValueTable({ connection, path }: Items, column: string): Promise<void> {
-  const name = identifier(column)
+  const name = itemColumn(column)
   await connection.run(
     `CREATE TEMP TABLE ${valueTable(column)} AS
      SELECT value, list(item) AS items FROM (
@@ -142,8 +145,8 @@ function setSql(term: AttributeTerm, { columns, types }: Items, parameters: Para
   const value = bind(parameters, text)
   if (kind === 'category')
     return `SELECT unnest(items) AS "index" FROM ${valueTable(name)} WHERE value = ${value}`
-  const type = types.get(name.toUpperCase())!
-  const condition = comparesTo(identifier(name), type, term.operator, text, value)
+  const type = types.get(`ITEMS.${name.toUpperCase()}`)!
+  const condition = comparesTo(itemColumn(name), type, term.operator, text, value)
   return `SELECT "index" FROM item WHERE ${condition}`
 }
 

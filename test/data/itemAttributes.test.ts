@@ -28,7 +28,7 @@ before(async () => {
   await connection.run(`COPY (SELECT * FROM (VALUES
     (2, 'c', 'Comedy', '7', 9.99::FLOAT, 2001), (0, 'a', 'Comedy|Action', '07', 5, 1999),
     (1, 'b', 'Coffee, Tea & "Cocoa"', NULL, NULL, 9007199254740993), (3, 'd', NULL, 'x', 20, NULL))
-    AS t("index", id, GENRES, code, PRICE, YEAR)) TO '${join(folder, 'items.parquet')}'`)
+    AS t("index", id, "ITEMS.GENRES", "ITEMS.CODE", "ITEMS.PRICE", "ITEMS.YEAR")) TO '${join(folder, 'items.parquet')}'`)
   connection.closeSync()
   items = await openItems(duck, join(folder, 'items.parquet'), columns)
 })

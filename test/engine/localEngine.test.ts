@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type Duck, openDuck, withConnection } from '../../src/data/duck.ts'
+import { openItems, parseItemAttributes } from '../../src/data/itemAttributes.ts'
 import type { Model, Run, Snapshot, TrainingPlan } from '../../src/engine/engine.ts'
 import { localEngine } from '../../src/engine/local/engine.ts'
 import { readModel } from '../../src/engine/local/modelFiles.ts'
@@ -182,7 +183,7 @@ test('event rules say which events count, and the last record of an item wins', 
   )
   assert.equal(document.eventCount, 400 * 11) // ten bought, and the view of value 1.8
   const colors = await withConnection(duck, async (connection) => {
-    const sql = `SELECT COLOR FROM '${path}/items.parquet' WHERE id IN ('i07', 'i08') ORDER BY id`
+    const sql = `SELECT "ITEMS.COLOR" AS COLOR FROM '${path}/items.parquet' WHERE id IN ('i07', 'i08') ORDER BY id`
     return (await connection.runAndReadAll(sql)).getColumns()[0]
   })
   assert.deepEqual(colors, ['green', 'red'])
@@ -253,4 +254,20 @@ test('a training that is stopped throws the reason and leaves nothing', async (t
     await assert.rejects(engine.train(plan, snapshot, join(folder, 'model'), run), reason)
   }
   assert(!(await readdir(folder)).some((name) => name.startsWith('model')))
+})
+
+test('an item column may have a name that the model uses too', async (t) => {
+  const { folder, duck, engine } = await bench(t)
+  const { interactions } = await twoCommunities(folder, duck)
+  const path = join(folder, 'named.parquet')
+  const select = `format('i{:02}', i) AS ITEM_ID, 'a' AS ID, 'b' AS "INDEX", 'c' AS FILE`
+  await write(duck, `SELECT ${select} FROM range(60) AS items(i)`, path)
+  const attributes = ['ID', 'INDEX', 'FILE'].map((name) => ({ name, kind: 'category' as const }))
+  const named: TrainingPlan = { ...plan, model: 'itemAttributeAffinity', attributes }
+  const model = join(folder, 'model')
+  await engine.train(named, { interactions, items: [path], users: [] }, model, quiet)
+  const items = await openItems(duck, join(model, 'items.parquet'), attributes)
+  t.after(() => items.close())
+  const query = parseItemAttributes('ITEMS.ID = "a" AND ITEMS.INDEX = "b" AND ITEMS.FILE = "c"')
+  assert.equal((await items.matching(query)).length, 60)
 })

@@ -1,6 +1,7 @@
 import { type DuckDBConnection, LIST, listValue, VARCHAR } from '@duckdb/node-api'
 import { columnTypes } from '../../data/columnCondition.ts'
 import { identifier } from '../../data/duck.ts'
+import { itemColumn } from '../../data/itemAttributes.ts'
 import { JobFailure } from '../../errors.ts'
 import type { AttributeColumn, Snapshot, TrainingPlan } from '../engine.ts'
 
@@ -19,21 +20,21 @@ export async function prepareItems(
     return
   }
   await requireColumns(connection, plan.attributes, snapshot.items)
-  const columns = plan.attributes.map(({ name }) => identifier(name)).join(', ')
+  const columns = plan.attributes.map(({ name }) => `${identifier(name)} AS ${itemColumn(name)}`)
+  const stored = plan.attributes.map(({ name }) => itemColumn(name))
   await connection.run(
     `CREATE TEMP TABLE modelItemRow AS
-     SELECT "index", id, ${columns} FROM modelItem LEFT JOIN (
-       SELECT ITEM_ID, ${columns}
-       FROM read_parquet($paths, union_by_name = true, filename = 'file', file_row_number = true)
+     SELECT "index", id, ${stored.join(', ')} FROM modelItem LEFT JOIN (
+       SELECT ITEM_ID, ${columns.join(', ')}
+       FROM read_parquet($paths, union_by_name = true)
        QUALIFY row_number() OVER (
-         PARTITION BY ITEM_ID
-         ORDER BY list_position($paths, "file") DESC, file_row_number DESC) = 1
+         PARTITION BY ITEM_ID ORDER BY file_index DESC, file_row_number DESC) = 1
      ) AS item ON id = ITEM_ID`,
     { paths: listValue(snapshot.items) },
     { paths: LIST(VARCHAR) },
   )
   if (plan.model !== 'itemAttributeAffinity') return
-  const anyValue = plan.attributes.map(({ name }) => `${identifier(name)} IS NOT NULL`)
+  const anyValue = plan.attributes.map(({ name }) => `${itemColumn(name)} IS NOT NULL`)
   const usable = await connection.runAndReadAll(
     `SELECT count(*) FROM modelItemRow WHERE ${anyValue.join(' OR ')}`,
   )
@@ -50,7 +51,7 @@ export async function attributeSets(
 ): Promise<Uint32Array[]> {
   const sets: Uint32Array[] = []
   for (const column of columns) {
-    const name = identifier(column.name)
+    const name = itemColumn(column.name)
     const value =
       column.kind === 'category' ? `unnest(string_split(CAST(${name} AS VARCHAR), '|'))` : name
     const rows = await connection.stream(
