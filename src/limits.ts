@@ -76,6 +76,8 @@ export const wireLimits = {
    * Longer than the minute that load balancers keep an idle connection, so that they close first.
    */
   keepAliveMs: 72_000,
+  /** What requests under way have to end once the server is to stop; they take milliseconds. */
+  closeMs: 1000,
   /** Mean delay of the event loop over one sample from which on requests are refused. */
   eventLoopDelayMsMax: 1000,
   /**

@@ -29,7 +29,6 @@ export const createBatchSegmentJob: Operation<'CreateBatchSegmentJob'> = (ctx, c
       throw invalidInput(
         `numResults is ${numResults}; it must be from 1 to ${limits.segmentResultsMax}.`,
       )
-    await requireRoomForJob(ctx, tx, caller, 'batchSegmentJob', 'pendingBatchSegmentJobs')
 
     const { tags = [], ...doc } = input
     const batchSegmentJobArn = makeArn(caller, 'batchSegmentJob', input.jobName)
@@ -42,6 +41,7 @@ export const createBatchSegmentJob: Operation<'CreateBatchSegmentJob'> = (ctx, c
       internal: { snapshot: await snapshotOf(tx, caller, version.doc.datasetGroupArn) },
       tags,
     })
+    await requireRoomForJob(ctx, tx, caller, 'batchSegmentJob', 'pendingBatchSegmentJobs')
     await ctx.queue.enqueue(tx, 'batchSegmentJob', batchSegmentJobArn)
     return { batchSegmentJobArn }
   })

@@ -8,7 +8,6 @@ import type { Operation } from './operation.ts'
 /** Records a dataset group; nothing has to be prepared, so it is ACTIVE at once. */
 export const createDatasetGroup: Operation<'CreateDatasetGroup'> = (ctx, caller, input) =>
   ctx.db.kysely.transaction().execute(async (tx) => {
-    await requireRoom(ctx, tx, caller, 'datasetGroup', 'datasetGroups')
     const { tags = [], ...doc } = input
     const datasetGroupArn = makeArn(caller, 'datasetGroup', input.name)
     await insertNew(ctx, tx, caller, {
@@ -19,6 +18,7 @@ export const createDatasetGroup: Operation<'CreateDatasetGroup'> = (ctx, caller,
       internal: {},
       tags,
     })
+    await requireRoom(ctx, tx, caller, 'datasetGroup', 'datasetGroups')
     return { datasetGroupArn, ...(input.domain && { domain: input.domain }) }
   })
 

@@ -14,7 +14,6 @@ export const createDatasetImportJob: Operation<'CreateDatasetImportJob'> = (ctx,
       throw invalidInput(
         `The dataset ${dataset.arn} has no bulk import yet, so the importMode must be FULL.`,
       )
-    await requireRoomForJob(ctx, tx, caller, 'datasetImportJob', 'pendingDatasetImportJobs')
 
     const { tags = [], ...doc } = input
     const datasetImportJobArn = makeArn(caller, 'datasetImportJob', input.jobName)
@@ -31,6 +30,7 @@ export const createDatasetImportJob: Operation<'CreateDatasetImportJob'> = (ctx,
       internal: {},
       tags,
     })
+    await requireRoomForJob(ctx, tx, caller, 'datasetImportJob', 'pendingDatasetImportJobs')
     await ctx.queue.enqueue(tx, 'datasetImportJob', datasetImportJobArn)
     return { datasetImportJobArn }
   })

@@ -20,7 +20,6 @@ export const createFilter: Operation<'CreateFilter'> = (ctx, caller, input) =>
     const filter = parseFilter(input.filterExpression)
     const group = await referenced(tx, caller, 'datasetGroup', input.datasetGroupArn)
     requireActive(group)
-    await requireRoom(ctx, tx, caller, 'filter', 'filtersPerGroup', group.arn)
     const schemas = new Map()
     for (const dataset of await list(tx, caller, 'dataset', { parent: group.arn }))
       schemas.set(
@@ -49,6 +48,7 @@ export const createFilter: Operation<'CreateFilter'> = (ctx, caller, input) =>
       internal: { fields },
       tags,
     })
+    await requireRoom(ctx, tx, caller, 'filter', 'filtersPerGroup', group.arn)
     return { filterArn }
   })
 

@@ -55,7 +55,10 @@ export function requireUnused({ kind, arn }: Resource, work: readonly Resource[]
     )
 }
 
-/** Refuses one more unfinished job of this kind than the quota allows. Text [D23], spec C.7. */
+/**
+ * Refuses the unfinished job just inserted where it is one more of its kind than the quota allows.
+ * Limits come last: a taken name is told first. Text [D23], spec C.7, J.1.
+ */
 export async function requireRoomForJob(
   ctx: Context,
   tx: Tx,
@@ -64,13 +67,13 @@ export async function requireRoomForJob(
   quota: Quota,
 ): Promise<void> {
   const most = ctx.config.quotas[quota]
-  if ((await count(tx, caller, kind, { statuses: unfinished })) >= most)
+  if ((await count(tx, caller, kind, { statuses: unfinished })) > most)
     throw limitExceeded(`More than ${most} resources with PENDING or IN_PROGRESS status.`)
 }
 
 /**
- * Refuses one more resource of this kind (of this parent) than the
- * quota allows. Text [D23], spec C.7.
+ * Refuses the resource just inserted where it is one more of its kind (of this parent) than the
+ * quota allows. Text [D23], spec C.7, J.1.
  */
 export async function requireRoom(
   ctx: Context,
@@ -81,7 +84,7 @@ export async function requireRoom(
   parent?: string,
 ): Promise<void> {
   const most = ctx.config.quotas[quota]
-  if ((await count(tx, caller, kind, parent === undefined ? {} : { parent })) >= most)
+  if ((await count(tx, caller, kind, parent === undefined ? {} : { parent })) > most)
     throw limitExceeded(
       `More than ${most} resources in ACTIVE state. Please delete some and try again.`,
     )

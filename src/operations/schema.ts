@@ -10,7 +10,6 @@ import type { Operation } from './operation.ts'
 export const createSchema: Operation<'CreateSchema'> = async (ctx, caller, input) => {
   parseSchema(input.schema, input.domain)
   return ctx.db.kysely.transaction().execute(async (tx) => {
-    await requireRoom(ctx, tx, caller, 'schema', 'schemas')
     const schemaArn = makeArn(caller, 'schema', input.name)
     await insertNew(ctx, tx, caller, {
       kind: 'schema',
@@ -19,6 +18,7 @@ export const createSchema: Operation<'CreateSchema'> = async (ctx, caller, input
       doc: input,
       internal: {},
     })
+    await requireRoom(ctx, tx, caller, 'schema', 'schemas')
     return { schemaArn }
   })
 }

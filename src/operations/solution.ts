@@ -30,7 +30,6 @@ export const createSolution: Operation<'CreateSolution'> = (ctx, caller, input) 
     checkSolutionConfig(recipe, input)
     const group = await referenced(tx, caller, 'datasetGroup', input.datasetGroupArn)
     requireActive(group)
-    await requireRoom(ctx, tx, caller, 'solution', 'solutionsPerGroup', group.arn)
 
     const { tags = [], ...doc } = input
     const solutionArn = makeArn(caller, 'solution', input.name)
@@ -49,6 +48,7 @@ export const createSolution: Operation<'CreateSolution'> = (ctx, caller, input) 
       internal: {},
       tags,
     })
+    await requireRoom(ctx, tx, caller, 'solution', 'solutionsPerGroup', group.arn)
     return { solutionArn }
   })
 

@@ -19,7 +19,6 @@ export const createSolutionVersion: Operation<'CreateSolutionVersion'> = (ctx, c
       throw invalidInput(
         `The trainingMode ${trainingMode} does not fit ${solution.doc.recipeArn}; it must be FULL.`,
       )
-    await requireRoomForJob(ctx, tx, caller, 'solutionVersion', 'pendingSolutionVersions')
 
     const id = input.name ?? randomBytes(4).toString('hex')
     const solutionVersionArn = `${solution.arn}/${id}`
@@ -50,6 +49,7 @@ export const createSolutionVersion: Operation<'CreateSolutionVersion'> = (ctx, c
       internal: { snapshot: await snapshotOf(tx, caller, datasetGroupArn) },
       tags: input.tags ?? [],
     })
+    await requireRoomForJob(ctx, tx, caller, 'solutionVersion', 'pendingSolutionVersions')
     await ctx.queue.enqueue(tx, 'solutionVersion', solutionVersionArn)
     return { solutionVersionArn }
   })

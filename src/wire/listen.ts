@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { getHeapStatistics } from 'node:v8'
 import underPressure from '@fastify/under-pressure'
-import { type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { Context } from '../context.ts'
 import { cannotStart, ServiceError } from '../errors.ts'
 import { wireLimits } from '../limits.ts'
@@ -67,7 +67,17 @@ export async function listen(ctx: Context, options: ListenOptions = {}): Promise
     .catch(cannotStart('The server cannot listen; choose another --port or --host'))
   const { port } = app.server.address() as AddressInfo
   const host = ctx.config.host.includes(':') ? `[${ctx.config.host}]` : ctx.config.host
-  return { url: `http://${host}:${port}`, port, close: () => app.close() }
+  return { url: `http://${host}:${port}`, port, close: () => close(app) }
+}
+
+/**
+ * Requests under way may end. A connection that has sent nothing, or half a request, is not waited
+ * for: Node counts neither as idle.
+ */
+async function close(app: FastifyInstance): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), wireLimits.closeMs)
+  await app.close()
+  clearTimeout(cut)
 }
 
 const requestOf = ({ id, method, raw, headers, body }: FastifyRequest): Request => ({
