@@ -46,11 +46,14 @@ export function showMetrics(screen: Screen, outcomes: Outcome[]): void {
 export function repeatLines(outcomes: Outcome[], folder: string | undefined): string {
   const { solutionVersionArn, input, jobArn } = outcomes[0]!
   const endpoint = 'http://127.0.0.1:8080'
+  const [serve, demo] = import.meta.filename.endsWith('.ts')
+    ? ['npm start --', 'npm run demo --']
+    : ['npx openpersonalize serve', 'npx openpersonalize demo'] // the packed program
   return `
-${folder ? `Everything is kept in ${folder}` : 'To go on from here: npm run demo -- --keep (it prints these lines with its FOLDER)'}
+${folder ? `Everything is kept in ${folder}` : `To go on from here: ${demo} --keep (it prints these lines with its FOLDER)`}
 Serve it again, in a second terminal:
 
-  node src/main.ts serve --port 8080 --data-dir ${folder ?? 'FOLDER'}
+  ${serve} --port 8080 --data-dir ${folder ?? 'FOLDER'}
 
 With the AWS CLI:
 
