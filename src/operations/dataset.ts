@@ -87,7 +87,7 @@ export const deleteDataset: Operation<'DeleteDataset'> = (ctx, caller, { dataset
   ctx.db.kysely.transaction().execute(async (tx) => {
     const dataset = await existing(tx, caller, 'dataset', datasetArn)
     const group = await referenced(tx, caller, 'datasetGroup', dataset.doc.datasetGroupArn)
-    await requireNoChildren(tx, caller, group, 'filter')
+    await requireNoChildren(tx, caller, group, 'filter', dataset)
     requireUnused(dataset, await workOn(tx, caller, dataset))
     await remove(tx, [datasetArn])
     await ctx.queue.enqueue(tx, 'sweep', datasetArn)

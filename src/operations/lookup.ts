@@ -101,17 +101,18 @@ export async function insertNew<K extends StoredKind>(
   if (!(await insert(tx, caller, resource, ctx.clock()))) throw alreadyExists(resource.arn)
 }
 
-/** Refuses while any of these children exists. */
+/** Refuses while any of these children exists; `used` is what the request is about. */
 export async function requireNoChildren(
   tx: Tx,
   caller: Caller,
   parent: Resource,
   kind: StoredKind,
+  used = parent,
 ): Promise<void> {
   const [child] = await list(tx, caller, kind, { parent: parent.arn, limit: 1 })
   if (child)
     throw resourceInUse(
-      `The ${words(parent.kind)} ${parent.arn} is in use by the ${words(kind)} ${child.arn}. ` +
+      `The ${words(used.kind)} ${used.arn} is in use by the ${words(kind)} ${child.arn}. ` +
         'Delete that first.',
     )
 }

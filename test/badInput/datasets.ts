@@ -92,6 +92,13 @@ const datasets: Case[] = [
     /must be of that domain too/,
   ],
   [
+    'actions in a group of a domain',
+    'CreateDataset',
+    { ...right.dataset, datasetType: 'Actions', datasetGroupArn: arn('dataset-group', 'videos') },
+    invalid,
+    /has the domain VIDEO_ON_DEMAND, and domain dataset groups take no ACTIONS dataset/,
+  ],
+  [
     'a second dataset of one type',
     'CreateDataset',
     { ...right.dataset, datasetGroupArn: arn('dataset-group', 'shop') },
@@ -120,6 +127,13 @@ const datasets: Case[] = [
     /describes ITEMS/,
   ],
   [
+    'a schema that drops a field',
+    'UpdateDataset',
+    { datasetArn: arn('dataset', 'shop/USERS'), schemaArn: arn('schema', 'ages') },
+    invalid,
+    /MEMBERSHIP/,
+  ],
+  [
     'an unknown schema',
     'UpdateDataset',
     { datasetArn: arn('dataset', 'shop/USERS'), schemaArn: arn('schema', 'nope') },
@@ -131,7 +145,7 @@ const datasets: Case[] = [
     'DeleteDataset',
     { datasetArn: arn('dataset', 'shop/USERS') },
     inUse,
-    /in use by the filter/,
+    /^The dataset .*dataset\/shop\/USERS is in use by the filter .*filter\/\w+\. Delete that/,
   ],
   [
     'an unknown dataset',

@@ -1,4 +1,4 @@
-import { equal } from 'node:assert/strict'
+import { equal, match } from 'node:assert/strict'
 import { ended, roleArn, type Server } from '../harness.ts'
 import { quickConfig, schemaText, smallShop, versionEnded } from '../smallShop.ts'
 
@@ -66,8 +66,8 @@ export const right = {
 
 /**
  * What the cases are wrong about: the dataset group `shop` with data, the solutions `items` and
- * `attributes` with a version `v1` each, filters, a finished segment job `done`, and the dataset
- * groups `empty` and `videos`, the latter of a domain.
+ * `attributes` with a version `v1` each, filters, a finished segment job `done`, the dataset group
+ * `empty` with the solution `starved` whose `v1` failed, and `videos`, a group of a domain.
  */
 export async function prepare(s: Server): Promise<void> {
   const { personalize } = s
@@ -79,25 +79,36 @@ export async function prepare(s: Server): Promise<void> {
     domain: 'VIDEO_ON_DEMAND',
     schema: interactionsSchema({ name: 'EVENT_TYPE', type: 'string' }),
   })
-  for (const [name, recipeName] of Object.entries({
-    items: 'aws-item-affinity',
-    attributes: 'aws-item-attribute-affinity',
-  })) {
-    const wanted = { ...right.solution, name, recipeArn: recipe(recipeName) }
+  await personalize.createSchema({
+    name: 'ages',
+    schema: schemaText('Users', [
+      { name: 'USER_ID', type: 'string' },
+      { name: 'AGE', type: 'int' },
+    ]),
+  })
+  const groups = { items: 'shop', attributes: 'shop', starved: 'empty' }
+  for (const [name, group] of Object.entries(groups)) {
     const { solutionArn } = await personalize.createSolution({
-      ...wanted,
+      name,
+      datasetGroupArn: arn('dataset-group', group),
+      recipeArn: recipe(
+        name === 'attributes' ? 'aws-item-attribute-affinity' : 'aws-item-affinity',
+      ),
       solutionConfig: quickConfig,
     })
     const { solutionVersionArn } = await personalize.createSolutionVersion({
       solutionArn,
       name: 'v1',
     })
-    equal((await versionEnded(s, solutionVersionArn!)).status, 'ACTIVE')
+    const { status, failureReason } = await versionEnded(s, solutionVersionArn!)
+    if (name === 'starved') match(failureReason!, /no Interactions dataset/)
+    else equal(status, 'ACTIVE', failureReason)
   }
   for (const [name, filterExpression] of Object.entries({
     adults: right.filter.filterExpression,
     teas: 'INCLUDE ItemID WHERE Items.GENRES IN ("tea")',
     viewers: 'INCLUDE UserID WHERE Interactions.EVENT_TYPE IN ("view")',
+    asked: 'INCLUDE UserID WHERE Users.MEMBERSHIP IN ($PLAN) AND Users.AGE > $AGE',
   }))
     await personalize.createFilter({ ...right.filter, name, filterExpression })
   await s.put('s3://queries/items.jsonl', '{"itemId": "i00"}\n')

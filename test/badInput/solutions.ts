@@ -159,6 +159,16 @@ const solutions: Case[] = [
     /solution\/nope/,
   ],
   [
+    'a training every 31 days',
+    'UpdateSolution',
+    {
+      solutionArn: arn('solution', 'items'),
+      solutionUpdateConfig: { autoTrainingConfig: { schedulingExpression: 'rate(31 days)' } },
+    },
+    invalid,
+    /rate\(31 days\) is not allowed/,
+  ],
+  [
     'an unknown solution',
     'DescribeSolution',
     { solutionArn: arn('solution', 'nope') },
