@@ -15,15 +15,20 @@ const folder = await mkdtemp(join(tmpdir(), 'openpersonalize-test-'))
 after(() => rm(folder, { recursive: true, force: true }))
 
 /** What a server that cannot start says. */
-async function complaint(dataDir: string, port = 0): Promise<string> {
-  const flags = ['serve', '--data-dir', dataDir, '--port', String(port)]
+async function complaint(dataDir: string, ...more: string[]): Promise<string> {
+  const flags = ['serve', '--data-dir', dataDir, '--port', '0', ...more]
   const child = execFile(process.execPath, [main, ...flags], { timeout: 30_000 })
   let said = ''
+  let printed = ''
+  child.stdout!.on('data', (text) => {
+    printed += text
+  })
   child.stderr!.on('data', (text) => {
     said += text
   })
   const [code] = await once(child, 'close')
   equal(code, 1, said)
+  equal(printed, '')
   equal(said.trimEnd().split('\n').length, 1, said)
   return said
 }
@@ -32,6 +37,48 @@ test('the data directory is a file', async () => {
   const file = join(folder, 'file')
   await writeFile(file, '')
   match(await complaint(file), /file cannot be the data directory: EEXIST/)
+})
+
+test('the data directory cannot be made', async () => {
+  const file = join(folder, 'leaf')
+  await writeFile(file, '')
+  match(await complaint(join(file, 'below')), /below cannot be the data directory: ENOTDIR/)
+})
+
+test('a part of the data directory cannot be written', async () => {
+  const dataDir = join(folder, 'parts')
+  await mkdir(join(dataDir, 'lock'), { recursive: true })
+  match(await complaint(dataDir), /parts cannot be the data directory: .*lock/)
+  await rm(join(dataDir, 'lock'), { recursive: true })
+  await writeFile(join(dataDir, 's3'), '')
+  match(await complaint(dataDir), /parts cannot be the data directory: EEXIST.*s3/)
+})
+
+test('the credentials file is missing or broken', async () => {
+  const dataDir = join(folder, 'keys')
+  const file = join(folder, 'credentials')
+  match(await complaint(dataDir, '--credentials', file), /credentials cannot be read: .*ENOENT/)
+  await writeFile(file, '[default]\naws_access_key_id = A\n')
+  match(
+    await complaint(dataDir, '--credentials', file),
+    /credentials needs an aws_secret_access_key in \[default\]/,
+  )
+})
+
+test('others could reach a server whose key everybody knows', async () => {
+  match(
+    await complaint(join(folder, 'open'), '--host', '0.0.0.0'),
+    /The host is 0\.0\.0\.0, .*test\/test\. Name a file with OPENPERSONALIZE_CREDENTIALS/,
+  )
+})
+
+test('the host is no address of this machine', async () => {
+  const file = join(folder, 'good')
+  await writeFile(file, '[default]\naws_access_key_id = A\naws_secret_access_key = B\n')
+  match(
+    await complaint(join(folder, 'host'), '--host', '192.0.2.1', '--credentials', file),
+    /choose another --port or --host: listen EADDRNOTAVAIL/,
+  )
 })
 
 test('another server uses the data directory', async () => {
@@ -47,7 +94,10 @@ test('the port is taken', async () => {
   const other = createServer().listen(0, '127.0.0.1')
   await once(other, 'listening')
   const { port } = other.address() as AddressInfo
-  match(await complaint(join(folder, 'port'), port), /another --port or --host: listen EADDRINUSE/)
+  match(
+    await complaint(join(folder, 'port'), '--port', `${port}`),
+    /another --port or --host: listen EADDRINUSE/,
+  )
   other.close()
 })
 

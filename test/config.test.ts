@@ -114,7 +114,7 @@ test('the command line: help, and one line for what is wrong', async () => {
     match(stdout, /^Usage: openpersonalize .*\n.*demo/)
     equal(stderr, '')
   }
-  for (const words of [['swerve'], ['--port', 'x'], ['serve', '--nope']]) {
+  for (const words of [['swerve'], ['--port', 'x'], ['serve', '--nope'], ['--quotas=none']]) {
     const failed = await run(process.execPath, [main, ...words]).catch((error) => error)
     equal(failed.code, 1)
     equal(failed.stdout, '')
