@@ -1,4 +1,4 @@
-/** A wrong request is AWS's exception, is told what is wrong, and changes nothing. Spec J. */
+/** A wrong request gets AWS's exception and text, and changes nothing. Spec J. */
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
