@@ -48,7 +48,7 @@ test('--data takes own files, and --keep keeps what they became', {
   equal(code, 0, output())
   match(output(), /200 users, 40 items, 3,000 interactions/)
   const [kept] = await readdir(temporary)
-  ok(kept && output().includes(`serve --port 8080 --data-dir ${join(temporary, kept)}`))
+  ok(kept && output().includes(`npm start -- --port 8080 --data-dir ${join(temporary, kept)}`))
   const out = join(temporary, kept, 's3/demo/segments/aws-item-affinity.jsonl.out')
   equal((await readFile(out, 'utf8')).trimEnd().split('\n').length, 3)
   await noServer(output())
