@@ -46,10 +46,10 @@ export const queryLines = (lineCount: number): string =>
  * From 0..1 to 0..count-1, density falling as x^-0.6: the head is drawn some hundred times as often
  * as the tail.
  */
-const powerLaw = (uniform: number, count: number) => Math.floor(count * uniform ** 2.5)
+export const powerLaw = (uniform: number, count: number) => Math.floor(count * uniform ** 2.5)
 
 /** Numbers from 0 to 1, the same for the same seed (Marsaglia 2003). */
-function xorshift(seed: number): () => number {
+export function xorshift(seed: number): () => number {
   let state = seed
   return () => {
     state ^= state << 13

@@ -10,6 +10,11 @@ import { type Quota, quotas } from './limits.ts'
 export const settings = {
   port: { default: '8080', means: 'port; 0 takes a free one' },
   host: { default: '127.0.0.1', means: 'address to listen on' },
+  adminPort: {
+    default: '',
+    means:
+      'port of `/health/live` and `/health/ready`, on the same host; 0 takes a free one; default: none is opened',
+  },
   dataDir: {
     default: './.openpersonalize',
     means: 'folder that holds everything: metadata, buckets, datasets, models',
@@ -28,6 +33,11 @@ export const settings = {
     default: '',
     means: 'threads for training and segments; default: the cores of the machine',
   },
+  kernel: {
+    default: 'auto',
+    means:
+      'which code computes: `auto` takes the native kernel with the fastest instructions of the machine, or the TypeScript reference where it is not built; `avx512`, `avx2`, `neon`, `plain` (native) or `reference` forces one',
+  },
   memory: {
     default: '',
     means: 'bytes that DuckDB may use before it spills to disk; default: a quarter of the memory',
@@ -42,16 +52,24 @@ export const settings = {
   },
 } as const satisfies Record<string, { default: string; means: string }>
 
+const kernelChoices = ['auto', 'avx512', 'avx2', 'neon', 'plain', 'reference'] as const
+
+/** Which code computes: one by name, or `auto` for the fastest that the machine can run. */
+export type KernelChoice = (typeof kernelChoices)[number]
+
 /** The settings as read and checked, frozen. */
 export type Config = {
   readonly port: number
   readonly host: string
+  /** Without one, health is not served. */
+  readonly adminPort: number | undefined
   /** Absolute path. */
   readonly dataDir: string
   readonly region: string
   readonly account: string
   readonly credentials: string | undefined
   readonly threads: number
+  readonly kernel: KernelChoice
   readonly memoryBytes: number
   readonly logLevel: string
   readonly quotaPreset: 'open' | 'aws'
@@ -85,11 +103,13 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = pro
   return Object.freeze({
     port: count('port', text('port'), 0, 65_535),
     host: text('host'),
+    adminPort: text('adminPort') ? count('adminPort', text('adminPort'), 0, 65_535) : undefined,
     dataDir: resolve(text('dataDir')),
     region: matching('region', text('region'), /^[a-z]{2}(-[a-z]+)+-\d+$/, 'us-east-1'),
     account: matching('account', text('account'), /^\d{12}$/, '123456789012'),
     credentials: text('credentials') ? resolve(text('credentials')) : undefined,
     threads: count('threads', text('threads') || String(availableParallelism()), 1, 1024),
+    kernel: oneOf('kernel', text('kernel'), kernelChoices),
     memoryBytes: count('memory', text('memory') || String(Math.floor(totalmem() / 4)), 128e6, 1e15),
     logLevel: oneOf('logLevel', text('logLevel'), logLevels),
     quotaPreset: preset,

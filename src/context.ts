@@ -30,6 +30,9 @@ export type Context = {
   clock: () => Date
 }
 
+/** The folders of a data directory beside the database, made where they are missing. */
+export const dataFolders = ['scratch', 's3', 'datasets', 'models'] as const
+
 /**
  * Opens all parts over the data directory, made where it is missing. Throws
  * CannotStart where another process has it open or it cannot be used, ConfigError for
@@ -54,8 +57,7 @@ export async function open(
   }
   try {
     await rm(folder('scratch'), { recursive: true, force: true }).catch(unusable)
-    for (const name of ['scratch', 's3', 'datasets', 'models'])
-      await mkdir(folder(name), { recursive: true }).catch(unusable)
+    for (const name of dataFolders) await mkdir(folder(name), { recursive: true }).catch(unusable)
     const log = pino({ level: config.logLevel }, process.stderr)
     const { threads, memoryBytes } = config
     const db = await openDatabase(folder('postgres'), templateFolder).catch(broken)
@@ -63,7 +65,7 @@ export async function open(
     await migrate(db.kysely).catch(broken)
     const duck = await openDuck({ threads, memoryBytes, scratch: folder('scratch') })
     closers.push(() => duck.close())
-    const engine = localEngine({ duck, threads })
+    const engine = localEngine({ duck, threads, kernel: config.kernel })
     closers.push(() => engine.close())
     const queue = await openQueue(db, log).catch(broken)
     closers.push(() => queue.close())

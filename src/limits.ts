@@ -54,6 +54,8 @@ export const limits = {
   /** Users that one block of segment queries may hold in memory (4 bytes each). */
   segmentBlockUsers: 64_000_000,
   segmentBlockQueries: 64,
+  /** `doctor` complains about a disk with less; one import may well need as much. */
+  freeBytesMin: 1e9,
   /** Masks of a filter kept at once, one bit per user each. */
   masksKept: 64,
 } as const
@@ -78,6 +80,8 @@ export const wireLimits = {
   keepAliveMs: 72_000,
   /** What requests under way have to end once the server is to stop; they take milliseconds. */
   closeMs: 1000,
+  /** What the database has to answer /health/ready, which takes it a millisecond. */
+  readyMs: 2000,
   /** Mean delay of the event loop over one sample from which on requests are refused. */
   eventLoopDelayMsMax: 1000,
   /**

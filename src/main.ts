@@ -15,6 +15,7 @@ module.enableCompileCache()
 
 const commands: Record<string, (argv: string[]) => Promise<void>> = {
   serve: async (argv) => (await import('./cli/serve.ts')).serve(argv),
+  doctor: async (argv) => (await import('./cli/doctor.ts')).doctor(argv),
   demo: async (argv) => (await import('./cli/demo.ts')).demo(argv),
   help: async () => {
     process.stdout.write(help())
@@ -39,10 +40,11 @@ try {
 
 function help(): string {
   return `Usage: openpersonalize [serve] [flags]   serve the Amazon Personalize API until SIGTERM
+       openpersonalize doctor [flags of serve]   what a server with these flags would meet here
        openpersonalize demo [--keep] [--data FOLDER]   from CSV files to segments, step by step
        openpersonalize help   this text
 
-Flags of serve count before variables, variables before defaults.
+Flags count before variables, variables before defaults.
 
 ${settingsTable()}
 `

@@ -98,6 +98,10 @@ test('the port is taken', async () => {
     await complaint(join(folder, 'port'), '--port', `${port}`),
     /another --port or --host: listen EADDRINUSE/,
   )
+  match(
+    await complaint(join(folder, 'adminPort'), '--admin-port', `${port}`),
+    /another --admin-port or --host: listen EADDRINUSE/,
+  )
   other.close()
 })
 

@@ -24,11 +24,13 @@ test('the defaults', () => {
   deepEqual(config, {
     port: 8080,
     host: '127.0.0.1',
+    adminPort: undefined,
     dataDir: resolve('.openpersonalize'),
     region: 'us-east-1',
     account: '123456789012',
     credentials: undefined,
     threads: availableParallelism(),
+    kernel: 'auto',
     logLevel: 'info',
     quotaPreset: 'open',
   })
@@ -49,11 +51,13 @@ const cases: [
 ][] = [
   ['port', 'port', '1', 1, '65535', 65_535, '65536'],
   ['host', 'host', '::1', '::1', '0.0.0.0', '0.0.0.0', undefined],
+  ['adminPort', 'adminPort', '0', 0, '65535', 65_535, '65536'],
   ['dataDir', 'dataDir', '/a', '/a', 'b', resolve('b'), undefined],
   ['region', 'region', 'eu-west-1', 'eu-west-1', 'us-gov-east-1', 'us-gov-east-1', 'Europe'],
   ['account', 'account', '000000000001', '000000000001', '9'.repeat(12), '9'.repeat(12), '12'],
   ['credentials', 'credentials', '/keys', '/keys', 'keys', resolve('keys'), undefined],
   ['threads', 'threads', '1', 1, '8', 8, '0'],
+  ['kernel', 'kernel', 'reference', 'reference', 'avx2', 'avx2', 'fast'],
   ['memory', 'memoryBytes', '128000000', 128e6, '1000000000', 1e9, '1GB'],
   ['logLevel', 'logLevel', 'debug', 'debug', 'silent', 'silent', 'loud'],
   ['quotas', 'quotaPreset', 'aws', 'aws', 'open', 'open', 'none'],
@@ -109,9 +113,15 @@ test('an unknown flag and a stray word are refused', () => {
 })
 
 test('the command line: help, and one line for what is wrong', async () => {
-  for (const words of [['help'], ['--help'], ['serve', '-h'], ['demo', '--help']]) {
+  for (const words of [
+    ['help'],
+    ['--help'],
+    ['serve', '-h'],
+    ['demo', '--help'],
+    ['doctor', '--help'],
+  ]) {
     const { stdout, stderr } = await run(process.execPath, [main, ...words])
-    match(stdout, /^Usage: openpersonalize .*\n.*demo/)
+    match(stdout, /^Usage: openpersonalize .*\n.*doctor.*\n.*demo/)
     equal(stderr, '')
   }
   for (const words of [['swerve'], ['--port', 'x'], ['serve', '--nope'], ['--quotas=none']]) {

@@ -1,5 +1,5 @@
 // Rules: a server answers within 3 s on a new data directory and within 1.5 s on one that is there
-// already, on two quiet cores; it says so in two lines.
+// already, on two quiet cores; it says so in three lines.
 import { equal, match, ok } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -53,13 +53,14 @@ function nodeMs(): number {
   return (performance.now() - began) / times
 }
 
-test('a ready server prints its endpoint and a command to try, and nothing else', async () => {
+test('a ready server prints endpoint, command to try and what computes, and nothing else', async () => {
   const server = startProcess(join(folder, 'output'))
   const url = await server.url
   server.child.kill('SIGTERM')
   await server.ended
-  const [first, second = '', ...rest] = server.stdout().split('\n')
+  const [first, second = '', third = '', ...rest] = server.stdout().split('\n')
   equal(first, `OpenPersonalize answers at ${url}`)
   match(second, /^Try: .*aws personalize list-recipes --region us-east-1 --endpoint-url http:/)
+  match(third, /^Computes with: .+, \d+ threads$/)
   equal(rest.join(), '')
 })

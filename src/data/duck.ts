@@ -1,5 +1,12 @@
+import assert from 'node:assert/strict'
 import { mkdir } from 'node:fs/promises'
-import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
+import {
+  type DuckDBConnection,
+  type DuckDBDataChunk,
+  DuckDBInstance,
+  type DuckDBResult,
+  type DuckDBValue,
+} from '@duckdb/node-api'
 
 /**
  * DuckDB with nothing in it: data live in Parquet files, work that
@@ -93,3 +100,21 @@ export const identifier = (name: string) => `"${name.replaceAll('"', '""')}"`
 
 /** Our own text as an SQL literal. Values from outside are bound parameters instead. */
 export const literal = (text: string) => `'${text.replaceAll("'", "''")}'`
+
+/** The numbers of a column of one chunk, as they are in memory: no value of the column may be NULL. */
+export function numbersOf<Numbers extends Uint32Array | Float32Array>(
+  chunk: DuckDBDataChunk,
+  column: number,
+  kind: new (...args: never[]) => Numbers,
+): Numbers {
+  // NOTE: the API has no public way to the array that every vector of numbers holds.
+  const { items } = chunk.getColumnVector(column) as unknown as { items: unknown }
+  assert(items instanceof kind, `column ${column} has the type of the array`)
+  return items
+}
+
+/** The chunks of an answer, one after the other. */
+export async function* chunksOf(rows: DuckDBResult): AsyncGenerator<DuckDBDataChunk> {
+  for (let chunk = await rows.fetchChunk(); chunk?.rowCount; chunk = await rows.fetchChunk())
+    yield chunk
+}

@@ -8,7 +8,7 @@ import {
   type Parameters,
   parameterTypes,
 } from './columnCondition.ts'
-import { type Duck, withConnection } from './duck.ts'
+import { chunksOf, type Duck, numbersOf, withConnection } from './duck.ts'
 import { type Filter, filterSubject } from './filterExpression.ts'
 import {
   type BoundCondition,
@@ -43,10 +43,8 @@ export async function userMask(
     const { sql, parameters } = await maskSql(connection, bound, snapshot, modelUsers)
     const rows = await connection.stream(sql, parameters.values, parameterTypes(parameters))
     const mask = new Uint8Array(Math.ceil(userCount / 8))
-    for (let chunk = await rows.fetchChunk(); chunk?.rowCount; chunk = await rows.fetchChunk()) {
-      const users = chunk.getColumnVector(0)
-      for (let row = 0; row < chunk.rowCount; row++) {
-        const user = users.getItem(row) as number
+    for await (const chunk of chunksOf(rows)) {
+      for (const user of numbersOf(chunk, 0, Uint32Array)) {
         assert(user < userCount, 'a user index is below the count of users')
         mask[user >> 3]! |= 1 << (user & 7)
       }

@@ -39,7 +39,7 @@ export type Run = {
 
 /** What is learned, as written to `model.json` in the model folder. Bytes depend on plan and snapshot only. */
 export type ModelDocument = {
-  formatVersion: 1
+  formatVersion: 2
   plan: TrainingPlan
   userCount: number
   itemCount: number
@@ -63,8 +63,6 @@ export type Model = {
   document: ModelDocument
   /** Folder with `users.parquet` (index, id) and `items.parquet` (index, id, attribute columns). */
   folder: string
-  /** UTF-8 of every user id, in index order: id k is bytes[offsets[k]..offsets[k+1]). */
-  userIds: { bytes: Uint8Array; offsets: Uint32Array }
   /** The index of an item id, or undefined when no event of it was trained on. */
   itemIndex(id: string): number | undefined
   /**
@@ -77,13 +75,18 @@ export type Model = {
     masks: (Uint8Array | undefined)[],
     run: Run,
   ): Promise<Uint32Array[]>
+  /** The ids of these users as JSON strings, commas between, in chunks of a few megabytes that are the reader's. */
+  idText(users: Uint32Array, signal: AbortSignal): AsyncGenerator<Uint8Array>
   close(): Promise<void>
 }
 
 /** The verbs. `train` throws JobFailure where the data are not enough (spec E.8). */
 export type Engine = {
+  /** Which code computes and why, in a few words for people: `native kernel (avx512)`. */
+  kernel: string
   /** Reads the snapshot, writes the model folder whole or not at all (the caller names a fresh folder). */
   train(plan: TrainingPlan, snapshot: Snapshot, folder: string, run: Run): Promise<ModelDocument>
-  open(folder: string): Promise<Model>
+  /** Throws JobFailure where another version wrote the folder. */
+  open(folder: string, signal: AbortSignal): Promise<Model>
   close(): Promise<void>
 }

@@ -23,7 +23,7 @@ export const batchSegmentJob: Job<'batchSegmentJob'> = async (ctx, job, run) => 
   await writeEmpty(ctx.files, `${output}_CHECK`)
   run.step('output checked')
 
-  const model = await ctx.engine.open(join(ctx.config.dataDir, version.internal.model!))
+  const model = await ctx.engine.open(join(ctx.config.dataDir, version.internal.model!), run.signal)
   const tally = { lines: 0, json: 0 }
   let asker: Asker | undefined
   try {

@@ -88,7 +88,8 @@ export async function* answers(
     )
     let next = 0
     for (const each of asked)
-      if ('items' in each) yield* segmentLine(each.input, segments[next++]!, model.userIds)
+      if ('items' in each)
+        yield* segmentLine(each.input, model.idText(segments[next++]!, run.signal))
       else yield failedLine(each.input, each.error)
   }
 }

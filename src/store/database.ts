@@ -11,6 +11,7 @@ import {
   Kysely,
   PGliteDialect,
   PGliteDriver,
+  sql,
   type Transaction,
 } from 'kysely'
 import type { Kind } from '../arn.ts'
@@ -44,7 +45,13 @@ export type Tables = { resource: ResourceTable; tag: TagTable }
 export type Tx = Transaction<Tables>
 
 /** The metadata: Kysely to ask it, and the engine below for the job queue. */
-export type Database = { kysely: Kysely<Tables>; pglite: PGlite; close(): Promise<void> }
+export type Database = {
+  kysely: Kysely<Tables>
+  pglite: PGlite
+  /** Resolves once the database has answered a query that touches no table. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}
 
 // V8 optimises a WebAssembly function once it has run some 13 MB of code, which is much of Postgres
 // while it starts. A later bar takes a sixth off the work of a start and a third off its memory.
@@ -66,7 +73,12 @@ export async function openDatabase(folder: string, template: string): Promise<Da
   }
   const pglite = await PGlite.create(folder, { startParams })
   const kysely = new Kysely<Tables>({ dialect: new ExclusivePGliteDialect({ pglite }) })
-  return { kysely, pglite, close: () => pglite.close() }
+  return {
+    kysely,
+    pglite,
+    ping: async () => void (await sql`select 1`.execute(kysely)),
+    close: () => pglite.close(),
+  }
 }
 
 // Postgres touches all its buffers when it starts: 128 MB, its default, cost 200 MB

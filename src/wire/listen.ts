@@ -1,17 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import type { AddressInfo } from 'node:net'
 import { getHeapStatistics } from 'node:v8'
 import underPressure from '@fastify/under-pressure'
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import { type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { Context } from '../context.ts'
-import { cannotStart, ServiceError } from '../errors.ts'
+import { ServiceError } from '../errors.ts'
 import { wireLimits } from '../limits.ts'
 import { failure, handle } from './handle.ts'
+import { connectionLimits, type Listening, openPort } from './port.ts'
 import type { Answer, Request } from './request.ts'
 
 /** What a test narrows; the limits are in `wireLimits`. */
 export type ListenOptions = { heapBytesMax?: number; pressureSampleMs?: number }
-export type Listening = { url: string; port: number; close: () => Promise<void> }
 
 /**
  * Opens the HTTP server on the host and port of the settings and answers with `handle` until
@@ -21,10 +20,7 @@ export async function listen(ctx: Context, options: ListenOptions = {}): Promise
   const app = fastify({
     genReqId: () => randomUUID(),
     requestIdHeader: false,
-    bodyLimit: wireLimits.requestBytesMax,
-    keepAliveTimeout: wireLimits.keepAliveMs,
-    requestTimeout: wireLimits.requestMs,
-    http: { headersTimeout: wireLimits.headersMs, maxHeaderSize: wireLimits.headerBytesMax },
+    ...connectionLimits,
     // Nothing is routed by Fastify: the contract knows the paths. What its
     // router cannot read is no path of ours.
     frameworkErrors: (_error, request, reply) => answer(request, reply),
@@ -62,22 +58,7 @@ export async function listen(ctx: Context, options: ListenOptions = {}): Promise
   app.setNotFoundHandler(answer)
   app.all('/*', answer)
 
-  await app
-    .listen({ host: ctx.config.host, port: ctx.config.port })
-    .catch(cannotStart('The server cannot listen; choose another --port or --host'))
-  const { port } = app.server.address() as AddressInfo
-  const host = ctx.config.host.includes(':') ? `[${ctx.config.host}]` : ctx.config.host
-  return { url: `http://${host}:${port}`, port, close: () => close(app) }
-}
-
-/**
- * Requests under way may end. A connection that has sent nothing, or half a request, is not waited
- * for: Node counts neither as idle.
- */
-async function close(app: FastifyInstance): Promise<void> {
-  const cut = setTimeout(() => app.server.closeAllConnections(), wireLimits.closeMs)
-  await app.close()
-  clearTimeout(cut)
+  return openPort(app, ctx.config.host, ctx.config.port, '--port')
 }
 
 const requestOf = ({ id, method, raw, headers, body }: FastifyRequest): Request => ({

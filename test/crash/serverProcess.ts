@@ -31,8 +31,12 @@ export type ServerProcess = {
   stdout(): string
 }
 
-/** Starts `serve`; `killAt` is what killAt.ts reads. */
-export function startProcess(dataDir: string, killAt?: string): ServerProcess {
+/** Starts `serve`; `killAt` is what killAt.ts reads, `flags` are more flags. */
+export function startProcess(
+  dataDir: string,
+  killAt?: string,
+  flags: string[] = [],
+): ServerProcess {
   const began = performance.now()
   const child = spawn(
     process.execPath,
@@ -40,6 +44,7 @@ export function startProcess(dataDir: string, killAt?: string): ServerProcess {
       ...(killAt ? ['--import', preload] : []),
       main,
       ...['serve', '--port', '0', '--data-dir', dataDir, '--log-level', 'debug'],
+      ...flags,
     ],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, KILL_AT: killAt ?? '' } },
   )

@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { sharedInts } from '../../src/engine/local/arrays.ts'
 import { principalAxes } from '../../src/engine/local/axes.ts'
 import { factorise } from '../../src/engine/local/factorise.ts'
-import { threadKernel } from '../../src/engine/local/kernel.ts'
 import { random, sample } from '../../src/engine/local/random.ts'
-import { openThreads } from '../../src/engine/local/threads.ts'
+import { testKernel } from './testKernel.ts'
 
-const threads = openThreads(2)
-const kernel = threadKernel(threads)
+const kernel = testKernel()
 const { signal } = new AbortController()
-after(() => threads.close())
 
 const userCount = 40
 const itemCount = 30
@@ -46,11 +43,11 @@ test('pairs hold each item of a user once, with the largest weight, by user and 
   const items = new Map<string, number>()
   for (let user = 0; user < userCount; user++) {
     for (let at = byUser.starts[user]!; at < byUser.starts[user + 1]!; at++)
-      users.set(`${user} ${byUser.columns[at]}`, byUser.weights[at]!)
+      users.set(`${user} ${byUser.columns[at]}`, byUser.weights![at]!)
   }
   for (let item = 0; item < itemCount; item++) {
     for (let at = byItem.starts[item]!; at < byItem.starts[item + 1]!; at++)
-      items.set(`${byItem.columns[at]} ${item}`, byItem.weights[at]!)
+      items.set(`${byItem.columns[at]} ${item}`, byItem.weights![at]!)
   }
   const sorted = (map: Map<string, number>) => [...map].sort()
   assert.deepEqual(sorted(users), sorted(expected))
@@ -81,8 +78,8 @@ test('the last user step solves the dense normal equations', async () => {
     for (let at = byUser.starts[user]!; at < byUser.starts[user + 1]!; at++) {
       const item = byUser.columns[at]!
       for (let i = 0; i < 6; i++) {
-        right[i]! += byUser.weights[at]! * y(item, i)
-        for (let k = 0; k < 6; k++) matrix[i]![k]! += byUser.weights[at]! * y(item, i) * y(item, k)
+        right[i]! += byUser.weights![at]! * y(item, i)
+        for (let k = 0; k < 6; k++) matrix[i]![k]! += byUser.weights![at]! * y(item, i) * y(item, k)
       }
     }
     solveDense(matrix, right).forEach((expected, k) => {

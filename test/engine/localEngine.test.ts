@@ -10,6 +10,7 @@ import type { Model, Run, Snapshot, TrainingPlan } from '../../src/engine/engine
 import { localEngine } from '../../src/engine/local/engine.ts'
 import { readModel } from '../../src/engine/local/modelFiles.ts'
 import { JobFailure } from '../../src/errors.ts'
+import { kernelChoice, testKernel } from './testKernel.ts'
 
 const plan: TrainingPlan = {
   model: 'itemAffinity',
@@ -18,12 +19,13 @@ const plan: TrainingPlan = {
   events: [],
   attributes: [],
 }
+const kernel = testKernel()
 const quiet: Run = { signal: new AbortController().signal, progress() {} }
 
 async function bench(t: TestContext, threads = 2) {
   const folder = await mkdtemp(join(tmpdir(), 'engine-'))
   const duck = await openDuck({ threads, memoryBytes: 5e8, scratch: join(folder, 'scratch') })
-  const engine = localEngine({ duck, threads })
+  const engine = localEngine({ duck, threads, kernel: kernelChoice })
   t.after(async () => {
     await engine.close()
     await duck.close()
@@ -62,10 +64,11 @@ async function twoCommunities(folder: string, duck: Duck): Promise<Snapshot> {
   return { interactions: [interactions], items: [items], users: [] }
 }
 
-const idsOf = ({ userIds }: Model, users: Uint32Array) =>
-  Array.from(users, (u) =>
-    Buffer.from(userIds.bytes.subarray(userIds.offsets[u], userIds.offsets[u + 1])).toString(),
-  )
+async function idsOf(model: Model, users: Uint32Array): Promise<string[]> {
+  let text = ''
+  for await (const chunk of model.idText(users, quiet.signal)) text += Buffer.from(chunk)
+  return JSON.parse(`[${text}]`)
+}
 
 test('the segment of an item is its community', async (t) => {
   const { folder, duck, engine } = await bench(t)
@@ -81,7 +84,7 @@ test('the segment of an item is its community', async (t) => {
     'recall_at_1_percent',
   ])
 
-  const model = await engine.open(join(folder, 'model'))
+  const model = await engine.open(join(folder, 'model'), quiet.signal)
   assert.deepEqual(model.document, document)
   assert.equal(model.itemIndex('i07'), 7)
   assert.equal(model.itemIndex('i99'), undefined)
@@ -93,16 +96,28 @@ test('the segment of an item is its community', async (t) => {
     [undefined, undefined],
     run,
   )
-  assert(idsOf(model, lists[0]!).every((id) => id < 'u200'))
-  assert(idsOf(model, lists[1]!).every((id) => id >= 'u200'))
+  assert((await idsOf(model, lists[0]!)).every((id) => id < 'u200'))
+  assert((await idsOf(model, lists[1]!)).every((id) => id >= 'u200'))
 
   const mask = new Uint8Array(50)
   mask[1] = 0b101 // users 8 and 10
   const [masked] = await model.segment([{ items: blue }], 100, [mask], run)
-  assert.deepEqual(idsOf(model, masked!.toSorted()), ['u008', 'u010'])
+  assert.deepEqual(await idsOf(model, masked!.toSorted()), ['u008', 'u010'])
   await model.close()
   await assert.rejects(model.segment([{ items: red }], 1, [undefined], run), /closed/)
 })
+
+const modelFiles = [
+  'activity.u32',
+  'items.f32',
+  'items.ids',
+  'items.parquet',
+  'model.json',
+  'normaliser.f32',
+  'users.f32',
+  'users.ids',
+  'users.parquet',
+]
 
 test('model files are the same bytes on a rerun and for any number of threads', async (t) => {
   const digests: string[][] = []
@@ -121,8 +136,7 @@ test('model files are the same bytes on a rerun and for any number of threads', 
       quiet,
     )
     const names = (await readdir(model)).sort()
-    const expected = ['items.f32', 'items.parquet', 'model.json', 'users.f32', 'users.parquet']
-    assert.deepEqual(names, expected)
+    assert.deepEqual(names, modelFiles)
     const digest = async (name: string) =>
       createHash('sha256')
         .update(await readFile(join(model, name)))
@@ -140,7 +154,7 @@ test('the segment of a set orders users by the sum of positive affinities times 
   const byAttribute: TrainingPlan = { ...plan, model: 'itemAttributeAffinity', attributes }
   const path = join(folder, 'model')
   const document = await engine.train(byAttribute, snapshot, path, quiet)
-  const { users, items, weights } = await withConnection(duck, (c) => readModel(c, path))
+  const { users, items, weights } = await readModel(kernel, path, quiet.signal)
   const set = Uint32Array.of(0, 3, 6, 33)
   const mean = weights.normaliser.reduce((sum, z) => sum + z, 0) / 400
   const scores = Array.from({ length: 400 }, (_, user) => {
@@ -155,7 +169,7 @@ test('the segment of a set orders users by the sum of positive affinities times 
     const z = weights.normaliser[user]! + 1e-3 * mean
     return sum * { s: 1, 's*sqrt(a)': Math.sqrt(a), 's*a': a, 's*a/z': a / z }[document.score]
   })
-  const model = await engine.open(path)
+  const model = await engine.open(path, quiet.signal)
   const [list] = await model.segment([{ items: set }], 400, [undefined], quiet)
   assert.equal(new Set(list).size, 400)
   for (let k = 1; k < 400; k++) {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { openDuck, readRows, withConnection } from '../../src/data/duck.ts'
 import { localEngine } from '../../src/engine/local/engine.ts'
+import { kernelChoice } from './testKernel.ts'
 
 const data = join(import.meta.dirname, '../../../shared/data/online-retail')
 
@@ -14,7 +15,7 @@ test('segments of real shop data find more buyers than the most active users do'
 }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'engine-'))
   const duck = await openDuck({ threads: 2, memoryBytes: 5e8, scratch: join(folder, 'scratch') })
-  const engine = localEngine({ duck, threads: 2 })
+  const engine = localEngine({ duck, threads: 2, kernel: kernelChoice })
   t.after(async () => {
     await engine.close()
     await duck.close()

@@ -1,59 +1,65 @@
-import type { Factors, Pairs } from './arrays.ts'
 import { rotate } from './axes.ts'
 import { random } from './random.ts'
 
-/** Rows solved by one block of work; small, so that long rows spread over the threads. */
-export const solveBlockRows = 32
-export const initBlockRows = 1024
+export type InitArgs = {
+  values: Float32Array
+  width: number
+  factorCount: number
+  deviation: number
+  seed: number
+  /** Boundaries of the blocks of rows. */
+  blocks: Uint32Array
+}
 
 export type SolveArgs = {
-  pairs: Pairs
+  blocks: Uint32Array
+  /** The observed pairs, by rows (`Pairs`). */
+  starts: Uint32Array
+  columns: Uint32Array
+  weights: Float32Array | undefined
   /** The side that is solved for, with its start values, which are not turned into those axes yet. */
-  rows: Factors
-  /** The side that stays: one row per column of `pairs`, in its principal axes: X^T X is diagonal. */
-  fixed: Factors
+  rows: Float32Array
+  /** The side that stays: one row per column, in its principal axes: X^T X is diagonal. */
+  fixed: Float32Array
+  width: number
   /** Those axes, width x width, and that diagonal. */
   axes: Float64Array
   gram: Float64Array
   /** Weight of every pair, observed or not. */
   alpha0: number
-  lambda: number
+  /** The ridge of a row of n pairs is ridge + n ridgePerPair. */
+  ridge: number
+  ridgePerPair: number
   /** Conjugate-gradient steps; undefined: until the solution is exact to float32. */
   steps: number | undefined
 }
 
 /** Squared residual, relative to the right side's, at which a float32 solution cannot get better. */
 const exactly = 1e-14
+export const notFinite = 'Factors and weights must be finite numbers, weights not negative.'
 
 /** Fills one block of rows with N(0, deviation), each block from its own stream. */
-export function initRows(
-  args: { factors: Factors; deviation: number; seed: number },
-  block: number,
-): void {
-  const { values, rowCount, factorCount, width } = args.factors
+export function initRows(args: InitArgs, block: number): void {
+  const { values, width, factorCount, blocks, deviation } = args
   const stream = random(args.seed, block)
-  const end = Math.min(rowCount, (block + 1) * initBlockRows)
-  for (let row = block * initBlockRows; row < end; row++) {
-    for (let k = 0; k < factorCount; k++) values[row * width + k] = args.deviation * stream.normal()
+  for (let row = blocks[block]!; row < blocks[block + 1]!; row++) {
+    for (let k = 0; k < factorCount; k++) values[row * width + k] = deviation * stream.normal()
   }
 }
 
 /**
  * Solves one block of rows x of
- *   min sum over observed w (1 - x.y)^2 + alpha0 sum over all (x.y)^2 + lambda (n + alpha0 m) |x|^2
- * where n is the row's length and m the number of columns (Hu, Koren, Volinsky 2008; scaling by
- * Rendle, Krichene, Zhang, Koren 2021).
+ *   min sum over observed w (1 - x.y)^2 + alpha0 sum over all (x.y)^2 + (ridge + n ridgePerPair) |x|^2
+ * where n is the row's length (Hu, Koren, Volinsky 2008; a ridge that grows with n: Rendle, Krichene, Zhang,
+ * Koren 2021).
  */
 export function solveRows(args: SolveArgs, block: number): void {
-  const { pairs, rows } = args
-  const scratch = scratchOf(rows.width)
-  const end = Math.min(rows.rowCount, (block + 1) * solveBlockRows)
-  for (let row = block * solveBlockRows; row < end; row++) {
-    const from = pairs.starts[row]!
-    const to = pairs.starts[row + 1]!
-    const ridge = args.lambda * (to - from + args.alpha0 * pairs.columnCount)
-    if (from === to) rows.values.fill(0, row * rows.width, (row + 1) * rows.width)
-    else solveRow(args, row, ridge, scratch)
+  const { blocks, starts, rows, width } = args
+  const scratch = scratchOf(width)
+  for (let row = blocks[block]!; row < blocks[block + 1]!; row++) {
+    const count = starts[row + 1]! - starts[row]!
+    if (count === 0) rows.fill(0, row * width, (row + 1) * width)
+    else solveRow(args, row, args.ridge + count * args.ridgePerPair, scratch)
   }
 }
 
@@ -88,23 +94,24 @@ function scratchOf(width: number): Scratch {
  * row of n pairs is exact after n steps: most users after a few.
  */
 function solveRow(args: SolveArgs, row: number, ridge: number, scratch: Scratch): void {
-  const { values, width } = args.rows
+  const { rows, width } = args
   const { base, x, residual, scaled, direction, product } = scratch
   // A row that its steps solve exactly needs no good start.
-  if (args.pairs.starts[row + 1]! - args.pairs.starts[row]! <= (args.steps ?? 0)) x.fill(0)
-  else rotate(values, row * width, args.axes, x)
+  if (args.starts[row + 1]! - args.starts[row]! <= (args.steps ?? 0)) x.fill(0)
+  else rotate(rows, row * width, args.axes, x)
   for (let k = 0; k < width; k++) {
     base[k] = args.alpha0 * args.gram[k]! + ridge
     residual[k] = -base[k]! * x[k]!
   }
-  addObserved(args.pairs, row, args.fixed.values, x, 1, residual)
+  addObserved(args, row, x, 1, residual)
   let norm = scale(residual, base, scaled)
+  if (!(norm >= 0 && norm < Infinity)) throw new Error(notFinite)
   direction.set(scaled)
   const enough = args.steps === undefined ? exactly * norm : 0
   const stepsMax = args.steps ?? 2 * width
   for (let step = 0; step < stepsMax && norm > enough; step++) {
     for (let k = 0; k < width; k++) product[k] = -base[k]! * direction[k]!
-    addObserved(args.pairs, row, args.fixed.values, direction, 0, product)
+    addObserved(args, row, direction, 0, product)
     const length = -norm / dot(direction, product)
     for (let k = 0; k < width; k++) {
       x[k]! += length * direction[k]!
@@ -115,7 +122,7 @@ function solveRow(args: SolveArgs, row: number, ridge: number, scratch: Scratch)
     for (let k = 0; k < width; k++) direction[k] = scaled[k]! + keep * direction[k]!
     norm = next
   }
-  for (let k = 0; k < width; k++) values[row * width + k] = x[k]!
+  for (let k = 0; k < width; k++) rows[row * width + k] = x[k]!
 }
 
 /** scaled = residual / base; returns residual . scaled. */
@@ -130,17 +137,16 @@ function scale(residual: Float64Array, base: Float64Array, scaled: Float64Array)
 
 /** out += sum over the row's columns of w (target - y.v) y, four y at a time so that v and out are read once. */
 function addObserved(
-  pairs: Pairs,
+  { starts, columns, weights, fixed }: SolveArgs,
   row: number,
-  fixed: Float32Array,
   v: Float64Array,
   target: number,
   out: Float64Array,
 ): void {
-  const { columns, weights } = pairs
   const width = v.length
-  const end = pairs.starts[row + 1]!
-  let at = pairs.starts[row]!
+  const end = starts[row + 1]!
+  let at = starts[row]!
+  const weight = (pair: number) => (weights === undefined ? 1 : weights[pair]!)
   for (; at + 4 <= end; at += 4) {
     const y0 = columns[at]! * width
     const y1 = columns[at + 1]! * width
@@ -157,10 +163,10 @@ function addObserved(
       s2 += fixed[y2 + k]! * value
       s3 += fixed[y3 + k]! * value
     }
-    s0 = weights[at]! * (target - s0)
-    s1 = weights[at + 1]! * (target - s1)
-    s2 = weights[at + 2]! * (target - s2)
-    s3 = weights[at + 3]! * (target - s3)
+    s0 = weight(at) * (target - s0)
+    s1 = weight(at + 1) * (target - s1)
+    s2 = weight(at + 2) * (target - s2)
+    s3 = weight(at + 3) * (target - s3)
     for (let k = 0; k < width; k++) {
       out[k]! +=
         s0 * fixed[y0 + k]! + s1 * fixed[y1 + k]! + s2 * fixed[y2 + k]! + s3 * fixed[y3 + k]!
@@ -170,7 +176,7 @@ function addObserved(
     const y = columns[at]! * width
     let s = 0
     for (let k = 0; k < width; k++) s += fixed[y + k]! * v[k]!
-    s = weights[at]! * (target - s)
+    s = weight(at) * (target - s)
     for (let k = 0; k < width; k++) out[k]! += s * fixed[y + k]!
   }
 }

@@ -1,3 +1,5 @@
+import { alignedFrom } from './native.ts'
+
 /** Factor vectors, one row of `width` float32 per user or item; columns past `factorCount` are zero. */
 export type Factors = { values: Float32Array; rowCount: number; factorCount: number; width: number }
 
@@ -7,8 +9,8 @@ export type Pairs = {
   columnCount: number
   starts: Uint32Array
   columns: Uint32Array
-  /** The largest weight of the pair's events, 1 unless the plan weighs events. */
-  weights: Float32Array
+  /** The largest weight of the pair's events; undefined: every pair weighs 1. */
+  weights: Float32Array | undefined
 }
 
 /** Arrays that every thread sees, zeroed. */
@@ -17,11 +19,44 @@ export const sharedFloats64 = (size: number) => new Float64Array(new SharedArray
 export const sharedInts = (size: number) => new Uint32Array(new SharedArrayBuffer(size * 4))
 export const sharedBytes = (size: number) => new Uint8Array(new SharedArrayBuffer(size))
 
-/** Rows are padded to a multiple of four, so that the unrolled loops need no tail. */
-export const paddedWidth = (factorCount: number) => Math.ceil(factorCount / 4) * 4
+/** Rows are padded to what the kernel's tiles are wide, so that no loop over factors needs a tail. */
+export const paddedWidth = (factorCount: number) => Math.ceil(factorCount / 32) * 32
+
+/** A vector register that crosses a cache line costs two loads: rows begin where a line does. */
+const lineBytes = 64
 
 /** Zero factors for `rowCount` rows. */
 export function emptyFactors(rowCount: number, factorCount: number): Factors {
   const width = paddedWidth(factorCount)
-  return { values: sharedFloats32(rowCount * width), rowCount, factorCount, width }
+  const buffer = new SharedArrayBuffer(rowCount * width * 4 + lineBytes)
+  const values = new Float32Array(buffer, alignedFrom(buffer), rowCount * width)
+  return { values, rowCount, factorCount, width }
+}
+
+/**
+ * Boundaries of blocks of work: block b is blocks[b]..blocks[b + 1]. Results depend on them at most in the last bit, so
+ * they depend on the data only, never on threads.
+ */
+export function evenBlocks(count: number, size: number): Uint32Array {
+  return Uint32Array.from({ length: Math.ceil(count / size) + 1 }, (_, block) =>
+    Math.min(count, block * size),
+  )
+}
+
+/** Blocks of rows with about as much work each: a row costs as much as `rowPairs` pairs and its own pairs. */
+export function pairBlocks({ starts, rowCount }: Pairs, rowPairs: number, size: number) {
+  const work = (row: number) => starts[row]! + row * rowPairs
+  const blocks = [0]
+  while (blocks.at(-1)! < rowCount) {
+    const from = blocks.at(-1)!
+    let low = from + 1
+    let high = rowCount
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (work(middle) - work(from) < size) low = middle + 1
+      else high = middle
+    }
+    blocks.push(low)
+  }
+  return Uint32Array.from(blocks)
 }

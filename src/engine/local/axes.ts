@@ -1,7 +1,3 @@
-import type { Factors } from './arrays.ts'
-
-export const rotateBlockRows = 256
-
 /**
  * Principal axes of a width x width matrix X^T X: its rows become unit eigenvectors, `lengths` the eigenvalues.
  * One-sided Jacobi rotations (Hestenes 1958): rows are turned in pairs until all are at right angles.
@@ -11,6 +7,7 @@ export function principalAxes(args: { gram: Float64Array; lengths: Float64Array 
   const width = lengths.length
   let trace = 0
   for (let k = 0; k < width; k++) trace += gram[k * width + k]!
+  if (!Number.isFinite(trace)) throw new Error('Factors must be finite numbers.')
   // Without this the rows of a singular matrix would end as zeros, which have no direction.
   const floor = 1e-9 * trace + 1e-30
   for (let k = 0; k < width; k++) gram[k * width + k]! += floor
@@ -23,12 +20,14 @@ export function principalAxes(args: { gram: Float64Array; lengths: Float64Array 
 }
 
 /** Expresses one block of rows in other axes, in place: x -> (axis_0 . x, axis_1 . x, ...). */
-export function rotateRows(args: { factors: Factors; axes: Float64Array }, block: number): void {
-  const { values, rowCount, width } = args.factors
+export function rotateRows(
+  args: { values: Float32Array; width: number; axes: Float64Array; blocks: Uint32Array },
+  block: number,
+): void {
+  const { values, width, axes, blocks } = args
   const x = new Float64Array(width)
-  const end = Math.min(rowCount, (block + 1) * rotateBlockRows)
-  for (let row = block * rotateBlockRows; row < end; row++) {
-    rotate(values, row * width, args.axes, x)
+  for (let row = blocks[block]!; row < blocks[block + 1]!; row++) {
+    rotate(values, row * width, axes, x)
     for (let k = 0; k < width; k++) values[row * width + k] = x[k]!
   }
 }

@@ -1,19 +1,29 @@
+import type { KernelChoice } from '../../config.ts'
 import { type Duck, withConnection } from '../../data/duck.ts'
 import type { Engine } from '../engine.ts'
 import { threadKernel } from './kernel.ts'
 import { openModel } from './model.ts'
 import { readModel, writeModel } from './modelFiles.ts'
+import { chooseInstructions } from './native.ts'
 import { openThreads } from './threads.ts'
 import { train } from './train.ts'
 
 /**
- * The engine of one machine: DuckDB reads and writes columns, `threads` worker threads compute. Threads start at the
- * first use and end with `close()`.
+ * The engine of one machine: DuckDB reads and writes columns, `threads` worker threads compute with the code that
+ * `kernel` names (`chooseInstructions`; CannotStart where the machine lacks it). Threads start at the first use and end
+ * with `close()`.
  */
-export function localEngine({ duck, threads }: { duck: Duck; threads: number }): Engine {
-  const pool = openThreads(threads)
-  const kernel = threadKernel(pool)
+export function localEngine(options: {
+  duck: Duck
+  threads: number
+  kernel: KernelChoice
+}): Engine {
+  const { duck } = options
+  const { instructions, said } = chooseInstructions(options.kernel)
+  const pool = openThreads(options.threads, instructions)
+  const kernel = threadKernel(pool, options.threads)
   return {
+    kernel: said,
     train: (plan, snapshot, folder, run) =>
       withConnection(
         duck,
@@ -26,10 +36,9 @@ export function localEngine({ duck, threads }: { duck: Duck; threads: number }):
         },
         run.signal,
       ),
-    open: (folder) =>
-      withConnection(duck, async (connection) =>
-        openModel(kernel, await readModel(connection, folder), folder),
-      ),
+    async open(folder, signal) {
+      return openModel(kernel, await readModel(kernel, folder, signal), folder)
+    },
     close: () => pool.close(),
   }
 }

@@ -14,8 +14,6 @@ const attributeQueriesMax = 300
 /** Bound on dot products of one evaluation over attribute values. */
 const attributeDotsMax = 150_000_000
 const normaliserItems = 500
-/** Scores held at once. */
-const scoresMax = 16_000_000
 
 /** What ranks users besides the affinity: the event counts a and the sum z of positive affinities to random items. */
 export type UserWeights = { activity: Uint32Array; normaliser: Float32Array }
@@ -100,21 +98,14 @@ export async function evaluate(
   signal: AbortSignal,
 ): Promise<SegmentMetrics[]> {
   const userCount = factors.users.rowCount
-  const top: Uint32Array[][] = forms.map(() => [])
-  const formFactors = forms.map((form) => formWeights(form, weights))
-  const blockSize = Math.min(128, Math.max(1, Math.floor(scoresMax / userCount)))
-  for (let at = 0; at < queries.length; at += blockSize) {
-    const block = queries.slice(at, at + blockSize)
-    const scores = await kernel.score(factors.users, factors.items, block, signal)
-    for (const [n, formWeight] of formFactors.entries()) {
-      const masks = block.map(() => undefined)
-      const resultCount = onePercent(userCount)
-      const options = { scores, userCount, weights: formWeight, masks, resultCount }
-      top[n]!.push(...(await kernel.topUsers(options, signal)))
-    }
+  const options = {
+    ...{ ...factors, queries, resultCount: onePercent(userCount) },
+    forms: forms.map((form) => formWeights(form, weights)),
+    masks: queries.map(() => undefined),
   }
+  const lists = await kernel.topUsers(options, signal)
   const actual = queries.map((query) => query.actual)
-  return top.map((lists) => segmentMetrics(lists, actual, userCount))
+  return lists.map((top) => segmentMetrics(top, actual, userCount))
 }
 
 function usersOf(items: Uint32Array, test: Pairs): Uint32Array {

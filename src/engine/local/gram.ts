@@ -1,17 +1,15 @@
-import type { Factors } from './arrays.ts'
-
 /** X^T X is summed over at most this many fixed blocks of rows, so that its bits do not depend on threads. */
 export const gramBlockCount = 16
 
 /** Lower triangle of one block's X^T X into the block's own width x width part of `partial`. */
 export function gramBlock(
-  args: { factors: Factors; blockRows: number; partial: Float64Array },
+  args: { values: Float32Array; width: number; blocks: Uint32Array; partial: Float64Array },
   block: number,
 ): void {
-  const { values, rowCount, width } = args.factors
+  const { values, width, blocks } = args
   const base = block * width * width
-  const end = Math.min(rowCount, (block + 1) * args.blockRows)
-  let row = block * args.blockRows
+  const end = blocks[block + 1]!
+  let row = blocks[block]!
   const { partial } = args
   for (; row + 4 <= end; row += 4) {
     const x0 = row * width

@@ -1,67 +1,40 @@
-import { initBlockRows, solveBlockRows } from './als.ts'
+import type { InitArgs, SolveArgs } from './als.ts'
 import {
   emptyFactors,
+  evenBlocks,
   type Factors,
   type Pairs,
+  pairBlocks,
+  sharedBytes,
   sharedFloats32,
   sharedFloats64,
   sharedInts,
 } from './arrays.ts'
-import { rotateBlockRows } from './axes.ts'
 import { gramBlockCount, gramSum } from './gram.ts'
-import { scoreBlockUsers } from './scores.ts'
 import type { Threads } from './threads.ts'
+import type { VerbArgs } from './verbs.ts'
 
 /** Queries that are answered together: items of each, as indexes into the item factors. */
 export type QueryRows = { items: Uint32Array }[]
 
-export type SolveOptions = { alpha0: number; lambda: number; steps: number | undefined }
+/** Both sides of the events: one row per user, and the same pairs with one row per item. */
+export type BothPairs = { byUser: Pairs; byItem: Pairs }
+
+export type SolveOptions = Pick<SolveArgs, 'alpha0' | 'ridge' | 'ridgePerPair' | 'steps'>
 
 export type TopUsersOptions = {
-  scores: Float32Array
-  userCount: number
-  weights: Float32Array | undefined
+  users: Factors
+  items: Factors
+  queries: QueryRows
+  /** Each form's positive factor per user by which positive affinities are multiplied; undefined: 1. */
+  forms: (Float32Array | undefined)[]
+  /** Allowed users of each query as bits (bit u&7 of byte u>>3), undefined: everybody. */
   masks: (Uint8Array | undefined)[]
   resultCount: number
 }
 
-/**
- * The heavy loops behind coarse verbs, shared arrays in and out; the seam where native code takes over.
- * Every result is the same bits for any number of threads. All reject with `signal.reason` when aborted.
- */
-export type Kernel = {
-  /** Different (user, item) pairs of the events begins[k]..ends[k] of each listed user, by user and by item. */
-  pairs(events: EventRanges, signal: AbortSignal): Promise<{ byUser: Pairs; byItem: Pairs }>
-  /** Factors drawn from N(0, deviation). */
-  init(
-    rowCount: number,
-    factorCount: number,
-    deviation: number,
-    seed: number,
-    signal: AbortSignal,
-  ): Promise<Factors>
-  /**
-   * One half sweep of ALS: solves `rows` in place, the other side fixed. Both are first turned into the fixed side's
-   * principal axes, which changes no x.y.
-   */
-  solve(
-    pairs: Pairs,
-    rows: Factors,
-    fixed: Factors,
-    options: SolveOptions,
-    signal: AbortSignal,
-  ): Promise<void>
-  /** Affinities, queries x users: x.y for a single item, the sum of max(0, x.y) for a set. */
-  score(
-    users: Factors,
-    items: Factors,
-    queries: QueryRows,
-    signal: AbortSignal,
-    onFinished?: (users: number) => void,
-  ): Promise<Float32Array>
-  /** The best users of each query, best first, ties by index. */
-  topUsers(options: TopUsersOptions, signal: AbortSignal): Promise<Uint32Array[]>
-}
+/** Ids as JSON texts, a line each, and where each line begins (one element more than lines). */
+export type IdLines = { lines: Uint8Array; offsets: Uint32Array }
 
 export type EventRanges = {
   eventItems: Uint32Array
@@ -71,9 +44,100 @@ export type EventRanges = {
   itemCount: number
 }
 
-/** The kernel in TypeScript on worker threads. */
-export function threadKernel(threads: Threads): Kernel {
+/**
+ * The heavy loops behind coarse verbs, shared arrays in and out, on worker threads and in whichever code these run:
+ * the native kernel or its TypeScript twin. Every result is the same bits for any number of threads. All reject with
+ * `signal.reason` within 50 ms when aborted, and with an error when an argument is out of range or not finite.
+ */
+export type Kernel = {
+  /** Different (user, item) pairs of the events begins[k]..ends[k] of each listed user, by user and by item. */
+  pairs(events: EventRanges, signal: AbortSignal): Promise<BothPairs>
+  /** Factors drawn from N(0, deviation). */
+  init(
+    rowCount: number,
+    factorCount: number,
+    deviation: number,
+    seed: number,
+    signal: AbortSignal,
+  ): Promise<Factors>
+  /**
+   * One half sweep of alternating least squares: solves `rows` in place, the other side fixed; the other half has the
+   * sides swapped. Both are first turned into the fixed side's principal axes, which changes no x.y.
+   */
+  alsSweep(
+    pairs: Pairs,
+    rows: Factors,
+    fixed: Factors,
+    options: SolveOptions,
+    signal: AbortSignal,
+  ): Promise<void>
+  /** X^T X, width x width. */
+  gram(factors: Factors, signal: AbortSignal): Promise<Float64Array>
+  /** Affinities, queries x users: x.y for a single item, the sum of max(0, x.y) for a set. */
+  score(
+    users: Factors,
+    items: Factors,
+    queries: QueryRows,
+    signal: AbortSignal,
+  ): Promise<Float32Array>
+  /** The best users of each query under each form, best first, ties by index: lists[form][query]. */
+  topUsers(
+    options: TopUsersOptions,
+    signal: AbortSignal,
+    onFinished?: (share: number) => void,
+  ): Promise<Uint32Array[][]>
+  /** For each of `items` the counts of users who have both it and each item: asked items x items. */
+  cooccurrence(pairs: BothPairs, items: Uint32Array, signal: AbortSignal): Promise<Uint32Array>
+  /** The nearest items of each of `items` and their weights in a ridge regression (`neighbours.ts`). */
+  neighbourRidge(
+    pairs: BothPairs,
+    items: Uint32Array,
+    options: { neighbourCount: number; lambda: number; steps: number },
+    signal: AbortSignal,
+  ): Promise<{ items: Uint32Array; weights: Float32Array }[]>
+  /** Where each of `count` lines begins. */
+  lineStarts(lines: Uint8Array, count: number, signal: AbortSignal): Promise<Uint32Array>
+  /** The ids of `users` as JSON, commas between; `longest` is the longest line's bytes. */
+  joinIds(
+    ids: IdLines,
+    users: Uint32Array,
+    longest: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array>
+}
+
+/** A block of rows of factors, drawn or turned. */
+const factorBlockRows = 1024
+const scoreBlockUsers = 4096
+/** A block of a half sweep takes about a millisecond: long enough to be worth the call, short enough to stop. */
+const solveBlockPairs = 16_384
+const solveRowPairs = 8
+/** Buffers of one block of queries hold at most so many bytes, and so many item factors. */
+const topBlockBytes = 128e6
+const topBlockRows = 4096
+
+/** The kernel on these threads. */
+export function threadKernel(threads: Threads, threadCount: number): Kernel {
+  const run = <V extends Parameters<Threads['run']>[0]>(
+    verb: V,
+    args: VerbArgs<V> & { blocks: Uint32Array },
+    signal: AbortSignal,
+    onFinished?: (blocks: number) => void,
+  ) => threads.run(verb, args, args.blocks.length - 1, signal, onFinished)
+
+  const gram: Kernel['gram'] = async (factors, signal) => {
+    const { values, width, rowCount } = factors
+    const blocks = evenBlocks(rowCount, Math.max(64, Math.ceil(rowCount / gramBlockCount)))
+    const partial = sharedFloats64((blocks.length - 1) * width * width)
+    await run('gramBlock', { values, width, blocks, partial }, signal)
+    const sum = sharedFloats64(width * width)
+    gramSum(partial, width, sum)
+    return sum
+  }
+
   return {
+    gram,
+
     async pairs(events, signal) {
       const userCount = events.begins.length
       let size = 0
@@ -83,7 +147,7 @@ export function threadKernel(threads: Threads): Kernel {
         columnCount,
         starts: sharedInts(rowCount + 1),
         columns: sharedInts(size),
-        weights: sharedFloats32(size),
+        weights: events.eventWeights && sharedFloats32(size),
       })
       const byUser = matrix(userCount, events.itemCount)
       const byItem = matrix(events.itemCount, userCount)
@@ -101,70 +165,140 @@ export function threadKernel(threads: Threads): Kernel {
 
     async init(rowCount, factorCount, deviation, seed, signal) {
       const factors = emptyFactors(rowCount, factorCount)
-      const blocks = Math.ceil(rowCount / initBlockRows)
-      await threads.run('initRows', { factors, deviation, seed }, blocks, signal)
+      const { values, width } = factors
+      const blocks = evenBlocks(rowCount, factorBlockRows)
+      const args: InitArgs = { values, width, factorCount, deviation, seed, blocks }
+      await run('initRows', args, signal)
       return factors
     },
 
-    async solve(pairs, rows, fixed, options, signal) {
-      const axes = await gramOf(threads, fixed, signal)
-      const gram = sharedFloats64(fixed.width)
-      await threads.run('principalAxes', { gram: axes, lengths: gram }, 1, signal)
-      const rotateBlocks = Math.ceil(fixed.rowCount / rotateBlockRows)
-      await threads.run('rotateRows', { factors: fixed, axes }, rotateBlocks, signal)
-      const args = { pairs, rows, fixed, axes, gram, ...options }
-      await threads.run('solveRows', args, Math.ceil(rows.rowCount / solveBlockRows), signal)
+    async alsSweep(pairs, rows, fixed, options, signal) {
+      const { width } = fixed
+      const axes = await gram(fixed, signal)
+      const lengths = sharedFloats64(width)
+      await threads.run('principalAxes', { gram: axes, lengths }, 1, signal)
+      const fixedBlocks = evenBlocks(fixed.rowCount, factorBlockRows)
+      const turned = { values: fixed.values, width, axes, blocks: fixedBlocks }
+      await run('rotateRows', turned, signal)
+      const { starts, columns, weights } = pairs
+      const args: SolveArgs = {
+        ...{ starts, columns, weights, width, axes, gram: lengths, ...options },
+        rows: rows.values,
+        fixed: fixed.values,
+        blocks: pairBlocks(pairs, solveRowPairs, solveBlockPairs),
+      }
+      await run('solveRows', args, signal)
     },
 
-    async score(users, items, queries, signal, onFinished) {
+    async score(users, items, queries, signal) {
       const out = sharedFloats32(queries.length * users.rowCount)
-      const args = { users, ...gatherRows(items, queries), out }
-      const blocks = Math.ceil(users.rowCount / scoreBlockUsers)
-      await threads.run('scoreUsers', args, blocks, signal, (finished) =>
-        onFinished?.(Math.min(finished * scoreBlockUsers, users.rowCount)),
-      )
+      const blocks = evenBlocks(users.rowCount, scoreBlockUsers)
+      await run('scoreUsers', { ...queryArgs(users, items, queries), blocks, out }, signal)
       return out
     },
 
-    async topUsers(options, signal) {
-      const queryCount = options.masks.length
-      const resultCount = Math.min(options.resultCount, options.userCount)
-      const out = sharedInts(queryCount * resultCount)
-      const counts = sharedInts(queryCount)
-      await threads.run('topUsers', { ...options, resultCount, out, counts }, queryCount, signal)
-      return Array.from(counts, (count, query) =>
-        out.slice(query * resultCount, query * resultCount + count),
+    async topUsers({ users, items, queries, forms, masks, ...options }, signal, onFinished) {
+      const resultCount = Math.min(options.resultCount, users.rowCount)
+      const out = sharedInts(forms.length * queries.length * resultCount)
+      const counts = sharedInts(forms.length * queries.length)
+      const bytes = 8 * forms.length * Math.min(users.rowCount, 2 * resultCount)
+      const blocks = queryBlocks(queries, Math.floor(topBlockBytes / bytes), threadCount)
+      const args = {
+        ...queryArgs(users, items, queries),
+        ...{ blocks, resultCount, out, counts },
+        forms: forms.map((weights) => weights ?? null),
+        masks: masks.map((mask) => shared(mask) ?? null),
+      }
+      await run('topUsers', args, signal, (done) => onFinished?.(done / (blocks.length - 1)))
+      return forms.map((_, form) =>
+        queries.map((_, query) => {
+          const place = form * queries.length + query
+          const from = place * resultCount
+          return out.subarray(from, from + counts[place]!)
+        }),
       )
+    },
+
+    async cooccurrence({ byUser, byItem }, items, signal) {
+      const out = sharedInts(items.length * byItem.rowCount)
+      await run('cooccurrence', { ...neighbourArgs(byUser, byItem, items), out }, signal)
+      return out
+    },
+
+    async neighbourRidge({ byUser, byItem }, items, options, signal) {
+      const { neighbourCount } = options
+      const neighbours = sharedInts(items.length * neighbourCount)
+      const neighbourWeights = sharedFloats32(items.length * neighbourCount)
+      const counts = sharedInts(items.length)
+      const args = { ...neighbourArgs(byUser, byItem, items), ...options }
+      await run('neighbourRidge', { ...args, neighbours, neighbourWeights, counts }, signal)
+      return Array.from(counts, (count, n) => {
+        const from = n * neighbourCount
+        return {
+          items: neighbours.slice(from, from + count),
+          weights: neighbourWeights.slice(from, from + count),
+        }
+      })
+    },
+
+    async lineStarts(lines, count, signal) {
+      const offsets = sharedInts(count + 1)
+      await threads.run('lineStarts', { lines, offsets }, 1, signal)
+      return offsets
+    },
+
+    async joinIds({ lines, offsets }, users, longest, signal) {
+      const out = sharedBytes(users.length * longest)
+      const written = sharedInts(1)
+      await threads.run('joinIds', { lines, offsets, users, out, written }, 1, signal)
+      return out.subarray(0, written[0])
     },
   }
 }
 
-async function gramOf(
-  threads: Threads,
-  factors: Factors,
-  signal: AbortSignal,
-): Promise<Float64Array> {
-  const size = factors.width * factors.width
-  const blockRows = Math.max(64, Math.ceil(factors.rowCount / gramBlockCount))
-  const blocks = Math.ceil(factors.rowCount / blockRows)
-  const partial = sharedFloats64(blocks * size)
-  await threads.run('gramBlock', { factors, blockRows, partial }, blocks, signal)
-  const gram = sharedFloats64(size)
-  gramSum(partial, factors.width, gram)
-  return gram
+/** The factors of all queries' items, one after the other. */
+function queryArgs(users: Factors, { values, width }: Factors, queries: QueryRows) {
+  const queryStarts = sharedInts(queries.length + 1)
+  for (const [n, { items }] of queries.entries())
+    queryStarts[n + 1] = queryStarts[n]! + items.length
+  const rows = sharedFloats32(queryStarts[queries.length]! * width)
+  let row = 0
+  for (const { items } of queries)
+    for (const item of items)
+      rows.set(values.subarray(item * width, (item + 1) * width), row++ * width)
+  return { users: users.values, userCount: users.rowCount, width, rows, queryStarts }
 }
 
-function gatherRows({ values, width }: Factors, queries: QueryRows) {
-  const querySizes = Uint32Array.from(queries, (query) => query.items.length)
-  const rowCount = querySizes.reduce((sum, size) => sum + size, 0)
-  const rows = sharedFloats64(Math.ceil(rowCount / 4) * 4 * width)
-  const rowQueries = sharedInts(rowCount)
-  let row = 0
+/** Blocks of at most `most` queries that leave no thread idle, bounded by their item factors too. */
+function queryBlocks(queries: QueryRows, most: number, threadCount: number): Uint32Array {
+  const fair = Math.ceil(queries.length / threadCount)
+  const size = Math.max(1, Math.min(most, fair))
+  const blocks = [0]
+  let rows = 0
   queries.forEach(({ items }, query) => {
-    for (const item of items) {
-      rows.set(values.subarray(item * width, (item + 1) * width), row * width)
-      rowQueries[row++] = query
-    }
+    rows += items.length
+    const isFull = query - blocks.at(-1)! >= size || rows > topBlockRows
+    if (query === blocks.at(-1) || !isFull) return
+    blocks.push(query)
+    rows = items.length
   })
-  return { rows, rowQueries, querySizes }
+  if (queries.length > 0) blocks.push(queries.length)
+  return Uint32Array.from(blocks)
+}
+
+const neighbourArgs = (byUser: Pairs, byItem: Pairs, items: Uint32Array) => ({
+  starts: byUser.starts,
+  columns: byUser.columns,
+  itemStarts: byItem.starts,
+  itemColumns: byItem.columns,
+  items,
+  blocks: evenBlocks(items.length, 8),
+})
+
+/** Threads read masks in place rather than get a copy each. */
+function shared(mask: Uint8Array | undefined): Uint8Array | undefined {
+  if (mask === undefined || mask.buffer instanceof SharedArrayBuffer) return mask
+  const copy = sharedBytes(mask.length)
+  copy.set(mask)
+  return copy
 }

@@ -1,44 +1,54 @@
 import type { Model, SegmentQuery } from '../engine.ts'
-import { sharedBytes } from './arrays.ts'
 import { formWeights } from './evaluate.ts'
-import type { Kernel } from './kernel.ts'
+import type { IdLines, Kernel } from './kernel.ts'
 import type { LoadedModel } from './modelFiles.ts'
 
-/** Scores, and results, held at once: 64 MB each, or one query's where that is more. */
-const scoresMax = 16_000_000
-const queriesMax = 128
-/** Factor rows gathered at once; a single set may be larger. */
-const rowsMax = 4096
+/** Item factors gathered at once, and results held at once (4 bytes each); one query may have more. */
+const rowsMax = 65_536
+const resultsMax = 16_000_000
+/** Bytes of ids joined at once, more or less. */
+const idBytes = 4 << 20
 
 /** Segments from a loaded model. */
 export function openModel(kernel: Kernel, loaded: LoadedModel, folder: string): Model {
   let open: LoadedModel | undefined = loaded
   let weights = formWeights(loaded.document.score, loaded.weights)
-  const { document, userIds } = loaded
+  const longest = longestOf(loaded.userIds)
+  const { document } = loaded
+  const opened = (): LoadedModel => {
+    if (open === undefined) throw new Error('The model is closed.')
+    return open
+  }
   return {
     document,
     folder,
-    userIds,
-    itemIndex: (id) => open?.itemIndexes.get(id),
+    itemIndex: (id) => indexOf(id, opened().itemIds),
     async segment(queries, resultCount, masks, run) {
-      if (open === undefined) throw new Error('The model is closed.')
-      const { users, items } = open
+      const { users, items } = opened()
       const lists: Uint32Array[] = []
       const tell = (done: number) => run.progress('segment', done, queries.length)
-      for (const block of blocks(queries, users.rowCount)) {
-        tell(block.from)
-        const asked = queries.slice(block.from, block.to)
-        const scores = await kernel.score(users, items, asked, run.signal, (scored) =>
-          tell(block.from + (0.9 * asked.length * scored) / users.rowCount),
-        )
+      for (const { from, to } of blocks(queries, Math.min(resultCount, users.rowCount))) {
+        tell(from)
         const options = {
-          ...{ scores, weights, resultCount, userCount: users.rowCount },
-          masks: asked.map((_, k) => shared(masks[block.from + k])),
+          ...{ users, items, resultCount, forms: [weights] },
+          queries: queries.slice(from, to),
+          masks: masks.slice(from, to),
         }
-        for (const list of await kernel.topUsers(options, run.signal)) lists.push(list)
+        const [best] = await kernel.topUsers(options, run.signal, (share) =>
+          tell(from + share * (to - from)),
+        )
+        for (const list of best!) lists.push(list)
       }
       tell(queries.length)
       return lists
+    },
+    async *idText(users, signal) {
+      const { userIds } = opened()
+      const size = Math.max(1, Math.floor(idBytes / longest))
+      for (let at = 0; at < users.length; at += size) {
+        if (at > 0) yield comma
+        yield await kernel.joinIds(userIds, users.subarray(at, at + size), longest, signal)
+      }
     },
     async close() {
       open = undefined
@@ -47,9 +57,11 @@ export function openModel(kernel: Kernel, loaded: LoadedModel, folder: string): 
   }
 }
 
+const comma = Buffer.from(',')
+
 /** Consecutive queries that fit into the bounds together, at least one. */
-function* blocks(queries: SegmentQuery[], userCount: number) {
-  const countMax = Math.min(queriesMax, Math.max(1, Math.floor(scoresMax / userCount)))
+function* blocks(queries: SegmentQuery[], perQuery: number) {
+  const countMax = Math.max(1, Math.floor(resultsMax / perQuery))
   let from = 0
   while (from < queries.length) {
     let to = from + 1
@@ -64,10 +76,29 @@ function* blocks(queries: SegmentQuery[], userCount: number) {
   }
 }
 
-/** Threads read masks in place rather than get a copy each. */
-function shared(mask: Uint8Array | undefined): Uint8Array | undefined {
-  if (mask === undefined || mask.buffer instanceof SharedArrayBuffer) return mask
-  const copy = sharedBytes(mask.length)
-  copy.set(mask)
-  return copy
+function longestOf({ offsets }: IdLines): number {
+  let longest = 1
+  for (let k = 1; k < offsets.length; k++) {
+    const bytes = offsets[k]! - offsets[k - 1]!
+    if (bytes > longest) longest = bytes
+  }
+  return longest
+}
+
+/** Binary search among lines that ascend. */
+function indexOf(id: string, { lines, offsets }: IdLines): number | undefined {
+  // DuckDB writes \u001F where JavaScript writes \u001f.
+  const text = JSON.stringify(id).replace(/\\u00../g, (code) => `\\u${code.slice(2).toUpperCase()}`)
+  const wanted = Buffer.from(text)
+  let low = 0
+  let high = offsets.length - 1
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const end = offsets[middle + 1]! - 1
+    const order = Buffer.compare(lines.subarray(offsets[middle]!, end), wanted)
+    if (order === 0) return middle
+    if (order < 0) low = middle + 1
+    else high = middle
+  }
+  return undefined
 }

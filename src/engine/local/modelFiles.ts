@@ -1,38 +1,40 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import {
-  type DuckDBConnection,
-  DuckDBDataChunk,
-  FLOAT,
-  LIST,
-  listValue,
-  UINTEGER,
-  VARCHAR,
-} from '@duckdb/node-api'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { JobFailure } from '../../errors.ts'
 import type { ModelDocument } from '../engine.ts'
-import { emptyFactors, type Factors, sharedFloats32, sharedInts } from './arrays.ts'
+import { emptyFactors, type Factors, sharedBytes, sharedFloats32, sharedInts } from './arrays.ts'
 import type { UserWeights } from './evaluate.ts'
+import type { IdLines, Kernel } from './kernel.ts'
+import { jsonId } from './prepare.ts'
 import type { Trained } from './train.ts'
 
 /**
  * A model folder:
  *   model.json     the ModelDocument
- *   users.parquet  index, id, activity, z
+ *   users.parquet  index, id
  *   items.parquet  index, id, attribute columns
- *   users.f32, items.f32  factors, little-endian float32, `factorCount` numbers per row in index order. Not Parquet:
- *                  they are only ever read whole, and read so they need no conversion.
- * Nothing in it depends on clock, threads or machine: the same plan and snapshot give the same bytes.
+ *   users.ids, items.ids  the ids as JSON strings, a line each, in index order
+ *   users.f32, items.f32  factors, as in memory: little-endian float32, one padded row each in index order
+ *   activity.u32, normaliser.f32  a number per user
+ * What is not Parquet is only ever read whole, straight into the arrays that the kernel works on. Nothing depends on
+ * clock, threads or machine: the same plan, snapshot and kernel give the same bytes.
  */
 const names = {
   document: 'model.json',
   users: 'users.parquet',
   items: 'items.parquet',
+  userIds: 'users.ids',
+  itemIds: 'items.ids',
   userFactors: 'users.f32',
   itemFactors: 'items.f32',
+  activity: 'activity.u32',
+  normaliser: 'normaliser.f32',
 }
 
-const chunkRows = 2048
-const sliceBytes = 4 << 20
+export const formatVersion = 2
+/** One call of the system reads or writes less than 2 GiB. */
+const sliceBytes = 64 << 20
 
 /**
  * Writes the folder under a name of its own and renames it when all bytes are on the disk; removes what it wrote when
@@ -40,21 +42,27 @@ const sliceBytes = 4 << 20
  */
 export async function writeModel(
   connection: DuckDBConnection,
-  trained: Trained,
+  { document, users, items, weights }: Trained,
   folder: string,
   signal: AbortSignal,
 ): Promise<void> {
   const partial = `${folder}.partial`
   await rm(partial, { recursive: true, force: true })
   await mkdir(partial, { recursive: true })
+  const path = (name: string) => join(partial, name)
   try {
-    await writeUsers(connection, trained.weights, join(partial, names.users))
-    await copyTable(connection, 'SELECT * FROM modelItemRow', join(partial, names.items))
-    await writeFactors(trained.users, join(partial, names.userFactors))
-    await writeFactors(trained.items, join(partial, names.itemFactors))
-    const text = `${JSON.stringify(trained.document, null, 2)}\n`
-    await writeSynced(join(partial, names.document), [Buffer.from(text)])
-    for (const name of [names.users, names.items]) await sync(join(partial, name))
+    await copyTable(connection, 'modelUser', path(names.users))
+    await copyTable(connection, 'modelItemRow', path(names.items))
+    await copyIds(connection, 'modelUser', path(names.userIds))
+    await copyIds(connection, 'modelItem', path(names.itemIds))
+    await writeArray(path(names.userFactors), users.values)
+    await writeArray(path(names.itemFactors), items.values)
+    await writeArray(path(names.activity), weights.activity)
+    await writeArray(path(names.normaliser), weights.normaliser)
+    const text = `${JSON.stringify(document, null, 2)}\n`
+    await writeArray(path(names.document), Buffer.from(text))
+    for (const name of [names.users, names.items, names.userIds, names.itemIds])
+      await sync(path(name))
     await sync(partial)
     signal.throwIfAborted()
     await rename(partial, folder)
@@ -71,159 +79,88 @@ export type LoadedModel = {
   users: Factors
   items: Factors
   weights: UserWeights
-  userIds: { bytes: Uint8Array; offsets: Uint32Array }
-  itemIndexes: Map<string, number>
+  userIds: IdLines
+  itemIds: IdLines
 }
 
-/** Reads a model folder that `writeModel` wrote. */
+/** Reads a model folder that `writeModel` wrote. JobFailure where another version wrote it. */
 export async function readModel(
-  connection: DuckDBConnection,
+  kernel: Kernel,
   folder: string,
+  signal: AbortSignal,
 ): Promise<LoadedModel> {
-  const document: ModelDocument = JSON.parse(await readFile(join(folder, names.document), 'utf8'))
+  const path = (name: string) => join(folder, name)
+  const document: ModelDocument = JSON.parse(await readFile(path(names.document), 'utf8'))
+  if (document.formatVersion !== formatVersion)
+    throw new JobFailure(
+      'The solution version was trained by another version of OpenPersonalize; train it again.',
+    )
   const { userCount, itemCount } = document
   const { factorCount } = document.plan
-  const { weights, userIds } = await readUsers(connection, join(folder, names.users), userCount)
-  return {
-    document,
-    users: await readFactors(join(folder, names.userFactors), userCount, factorCount),
-    items: await readFactors(join(folder, names.itemFactors), itemCount, factorCount),
-    weights,
-    userIds,
-    itemIndexes: await readItemIndexes(connection, join(folder, names.items)),
-  }
+  const users = emptyFactors(userCount, factorCount)
+  const items = emptyFactors(itemCount, factorCount)
+  const weights = { activity: sharedInts(userCount), normaliser: sharedFloats32(userCount) }
+  await readArray(path(names.userFactors), users.values)
+  await readArray(path(names.itemFactors), items.values)
+  await readArray(path(names.activity), weights.activity)
+  await readArray(path(names.normaliser), weights.normaliser)
+  const userIds = await readIds(kernel, path(names.userIds), userCount, signal)
+  const itemIds = await readIds(kernel, path(names.itemIds), itemCount, signal)
+  return { document, users, items, weights, userIds, itemIds }
 }
 
-async function writeUsers(
-  connection: DuckDBConnection,
-  { activity, normaliser }: UserWeights,
-  path: string,
-): Promise<void> {
-  await connection.run(
-    'CREATE TEMP TABLE userWeight ("index" UINTEGER, activity UINTEGER, z FLOAT)',
-  )
-  const appender = await connection.createAppender('userWeight')
-  for (let from = 0; from < activity.length; from += chunkRows) {
-    const count = Math.min(chunkRows, activity.length - from)
-    const chunk = DuckDBDataChunk.create([UINTEGER, UINTEGER, FLOAT], count)
-    chunk.setColumnValues(
-      0,
-      Array.from({ length: count }, (_, k) => from + k),
-    )
-    chunk.setColumnValues(1, Array.from(activity.subarray(from, from + count)))
-    chunk.setColumnValues(2, Array.from(normaliser.subarray(from, from + count)))
-    appender.appendDataChunk(chunk)
-    // Appending is synchronous: let others have the event loop now and then.
-    if (from % (64 * chunkRows) === 0) await new Promise(setImmediate)
-  }
-  appender.closeSync()
-  const sql = 'SELECT "index", id, activity, z FROM modelUser JOIN userWeight USING ("index")'
-  await copyTable(connection, sql, path)
-  await connection.run('DROP TABLE userWeight')
-}
-
-const copyTable = (connection: DuckDBConnection, select: string, path: string) =>
+const copyTable = (connection: DuckDBConnection, table: string, path: string) =>
   connection.run(
-    `COPY (SELECT * FROM (${select}) ORDER BY "index") TO $path (FORMAT parquet, COMPRESSION zstd)`,
+    `COPY (SELECT * FROM ${table} ORDER BY "index") TO $path (FORMAT parquet, COMPRESSION zstd)`,
     { path },
   )
 
-async function readUsers(connection: DuckDBConnection, path: string, userCount: number) {
-  const weights = { activity: sharedInts(userCount), normaliser: sharedFloats32(userCount) }
-  const offsets = new Uint32Array(userCount + 1)
-  const size = await connection.runAndReadAll(
-    'SELECT coalesce(sum(strlen(id)), 0)::UBIGINT FROM read_parquet($paths)',
-    { paths: listValue([path]) },
-    { paths: LIST(VARCHAR) },
+/** JSON text holds no control character, so that a line needs no quotes of CSV's, and none is a delimiter. */
+const copyIds = (connection: DuckDBConnection, table: string, path: string) =>
+  connection.run(
+    `COPY (SELECT ${jsonId} FROM ${table} ORDER BY "index")
+     TO $path (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')`,
+    { path },
   )
-  const bytes = new Uint8Array(Number(size.value(0, 0)))
-  const rows = await connection.stream(
-    'SELECT id, activity, z FROM read_parquet($paths) ORDER BY "index"',
-    { paths: listValue([path]) },
-    { paths: LIST(VARCHAR) },
-  )
-  const encoder = new TextEncoder()
-  let user = 0
-  for (let chunk = await rows.fetchChunk(); chunk?.rowCount; chunk = await rows.fetchChunk()) {
-    const [id, activity, z] = [0, 1, 2].map((column) => chunk!.getColumnVector(column))
-    for (let row = 0; row < chunk.rowCount; row++, user++) {
-      const at = offsets[user]!
-      offsets[user + 1] =
-        at + encoder.encodeInto(id!.getItem(row) as string, bytes.subarray(at)).written
-      weights.activity[user] = activity!.getItem(row) as number
-      weights.normaliser[user] = z!.getItem(row) as number
-    }
-  }
-  return { weights, userIds: { bytes, offsets } }
-}
 
-async function readItemIndexes(
-  connection: DuckDBConnection,
+async function readIds(
+  kernel: Kernel,
   path: string,
-): Promise<Map<string, number>> {
-  const rows = await connection.stream(
-    'SELECT id, "index" FROM read_parquet($paths)',
-    { paths: listValue([path]) },
-    { paths: LIST(VARCHAR) },
-  )
-  const indexes = new Map<string, number>()
-  for (let chunk = await rows.fetchChunk(); chunk?.rowCount; chunk = await rows.fetchChunk()) {
-    const id = chunk.getColumnVector(0)
-    const index = chunk.getColumnVector(1)
-    for (let row = 0; row < chunk.rowCount; row++)
-      indexes.set(id.getItem(row) as string, index.getItem(row) as number)
-  }
-  return indexes
-}
-
-async function writeFactors(factors: Factors, path: string): Promise<void> {
-  const { values, rowCount, factorCount, width } = factors
-  const sliceRows = Math.max(1, Math.floor(sliceBytes / (4 * factorCount)))
-  await writeSynced(path, slices())
-
-  function* slices() {
-    for (let from = 0; from < rowCount; from += sliceRows) {
-      const count = Math.min(sliceRows, rowCount - from)
-      const slice = new Float32Array(count * factorCount)
-      for (let row = 0; row < count; row++) {
-        const at = (from + row) * width
-        slice.set(values.subarray(at, at + factorCount), row * factorCount)
-      }
-      yield new Uint8Array(slice.buffer)
-    }
-  }
-}
-
-async function readFactors(path: string, rowCount: number, factorCount: number): Promise<Factors> {
-  const factors = emptyFactors(rowCount, factorCount)
-  const { values, width } = factors
-  const sliceRows = Math.max(1, Math.floor(sliceBytes / (4 * factorCount)))
+  count: number,
+  signal: AbortSignal,
+): Promise<IdLines> {
   await using file = await open(path)
-  const expected = rowCount * factorCount * 4
-  const { size } = await file.stat()
-  if (size !== expected) throw new Error(`${path} has ${size} bytes, not ${expected}.`)
-  for (let from = 0; from < rowCount; from += sliceRows) {
-    const count = Math.min(sliceRows, rowCount - from)
-    const slice = new Float32Array(count * factorCount)
-    const bytes = new Uint8Array(slice.buffer)
-    for (let at = 0; at < bytes.length; ) {
-      const { bytesRead } = await file.read(bytes, at, bytes.length - at)
-      if (bytesRead === 0) throw new Error(`${path} ends early.`)
-      at += bytesRead
-    }
-    for (let row = 0; row < count; row++) {
-      const at = row * factorCount
-      values.set(slice.subarray(at, at + factorCount), (from + row) * width)
-    }
-  }
-  return factors
+  const lines = sharedBytes((await file.stat()).size)
+  await readWhole(file, path, lines)
+  return { lines, offsets: await kernel.lineStarts(lines, count, signal) }
 }
 
-async function writeSynced(path: string, parts: Iterable<Uint8Array>): Promise<void> {
+async function writeArray(path: string, array: ArrayBufferView): Promise<void> {
+  const bytes = bytesOf(array)
   await using file = await open(path, 'w')
-  for (const part of parts) await file.writeFile(part)
+  for (let at = 0; at < bytes.length; at += sliceBytes)
+    await file.writeFile(bytes.subarray(at, at + sliceBytes))
   await file.sync()
 }
+
+async function readArray(path: string, array: ArrayBufferView): Promise<void> {
+  await using file = await open(path)
+  const { size } = await file.stat()
+  if (size !== array.byteLength)
+    throw new Error(`${path} has ${size} bytes, not ${array.byteLength}.`)
+  await readWhole(file, path, bytesOf(array))
+}
+
+async function readWhole(file: FileHandle, path: string, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesRead } = await file.read(bytes, at, Math.min(sliceBytes, bytes.length - at))
+    if (bytesRead === 0) throw new Error(`${path} ends early.`)
+    at += bytesRead
+  }
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
+  new Uint8Array(buffer, byteOffset, byteLength)
 
 async function sync(path: string): Promise<void> {
   await using file = await open(path, 'r')

@@ -9,11 +9,12 @@ export type PairsOfEventsArgs = {
   /** Results: one row per user ... */
   starts: Uint32Array
   columns: Uint32Array
-  weights: Float32Array
+  /** Undefined where the events have no weights. */
+  weights: Float32Array | undefined
   /** ... and the same pairs with one row per item. */
   itemStarts: Uint32Array
   itemColumns: Uint32Array
-  itemWeights: Float32Array
+  itemWeights: Float32Array | undefined
 }
 
 /** Events -> different (user, item) pairs by user and by item; a pair weighs as much as its heaviest event. */
@@ -31,16 +32,13 @@ function pairsByUser(args: PairsOfEventsArgs): void {
     starts[row] = rowStart
     for (let event = begins[row]!; event < ends[row]!; event++) {
       const item = eventItems[event]!
-      const weight = eventWeights === undefined ? 1 : eventWeights[event]!
-      const at = seenAt[item]!
-      if (at >= rowStart) {
-        if (weight > weights[at]!) weights[at] = weight
-        continue
+      let at = seenAt[item]!
+      if (at < rowStart) {
+        at = size++
+        seenAt[item] = at
+        columns[at] = item
       }
-      seenAt[item] = size
-      columns[size] = item
-      weights[size] = weight
-      size++
+      if (weights !== undefined) weights[at] = Math.max(weights[at]!, eventWeights![event]!)
     }
   }
   starts[begins.length] = size
@@ -56,7 +54,7 @@ function transpose(args: PairsOfEventsArgs): void {
     for (let at = starts[row]!; at < starts[row + 1]!; at++) {
       const to = next[columns[at]!]!++
       itemColumns[to] = row
-      itemWeights[to] = weights[at]!
+      if (itemWeights !== undefined) itemWeights[to] = weights![at]!
     }
   }
 }

@@ -7,7 +7,7 @@ import {
   VARCHAR,
 } from '@duckdb/node-api'
 import { columnTypes } from '../../data/columnCondition.ts'
-import { readRows } from '../../data/duck.ts'
+import { chunksOf, numbersOf, readRows } from '../../data/duck.ts'
 import { JobFailure } from '../../errors.ts'
 import type { EventRule, Snapshot, TrainingPlan } from '../engine.ts'
 import { sharedFloats32, sharedInts } from './arrays.ts'
@@ -24,13 +24,16 @@ export type Events = {
   weights: Float32Array | undefined
 }
 
+/** An id as JSON text. */
+export const jsonId = 'to_json(id)::VARCHAR'
+
 const eventsMin = 1000
 const activeUsersMin = 25
 const activeUsersShareMin = 0.01
 
 /**
- * Reads the events that the plan's rules let through, and leaves the temporary tables `modelUser` and `modelItem`
- * (index, id; in byte order of the id) on the connection. Throws JobFailure where the data are not enough (spec E.8).
+ * Reads the events that the plan's rules let through, and leaves the temporary tables `modelUser` (index, id; in byte
+ * order of the id) and `modelItem` (in byte order of the id as JSON, by which it is found) on the connection. Throws JobFailure where the data are not enough (spec E.8).
  */
 export async function prepareEvents(
   connection: DuckDBConnection,
@@ -41,8 +44,8 @@ export async function prepareEvents(
     throw new JobFailure('The dataset group has no interactions to train on.')
   await selectEvents(connection, plan.events, snapshot.interactions)
   const { eventCount, userCount, itemCount } = await requireEnough(connection, plan.events)
-  await connection.run(dictionarySql('modelUser', 'userId'))
-  await connection.run(dictionarySql('modelItem', 'itemId'))
+  await connection.run(dictionarySql('modelUser', 'userId', 'id'))
+  await connection.run(dictionarySql('modelItem', 'itemId', jsonId))
   const events = {
     ...{ eventCount, userCount, itemCount },
     starts: sharedInts(userCount + 1),
@@ -137,9 +140,9 @@ async function requireEnough(connection: DuckDBConnection, rules: EventRule[]) {
 }
 
 // DuckDB orders text by its UTF-8 bytes.
-const dictionarySql = (table: string, column: string) =>
+const dictionarySql = (table: string, column: string, order: string) =>
   `CREATE TEMP TABLE ${table} AS
-   SELECT CAST(row_number() OVER (ORDER BY id) - 1 AS UINTEGER) AS "index", id
+   SELECT CAST(row_number() OVER (ORDER BY ${order}) - 1 AS UINTEGER) AS "index", id
    FROM (SELECT DISTINCT ${column} AS id FROM event)`
 
 async function fetchEvents(connection: DuckDBConnection, events: Events): Promise<void> {
@@ -150,15 +153,11 @@ async function fetchEvents(connection: DuckDBConnection, events: Events): Promis
      ORDER BY modelUser."index", time, modelItem."index", weight`,
   )
   let at = 0
-  for (let chunk = await rows.fetchChunk(); chunk?.rowCount; chunk = await rows.fetchChunk()) {
-    const user = chunk.getColumnVector(0)
-    const item = chunk.getColumnVector(1)
-    const weight = chunk.getColumnVector(2)
-    for (let row = 0; row < chunk.rowCount; row++, at++) {
-      starts[(user.getItem(row) as number) + 1]!++
-      items[at] = item.getItem(row) as number
-      if (weights !== undefined) weights[at] = weight.getItem(row) as number
-    }
+  for await (const chunk of chunksOf(rows)) {
+    for (const user of numbersOf(chunk, 0, Uint32Array)) starts[user + 1]!++
+    items.set(numbersOf(chunk, 1, Uint32Array), at)
+    weights?.set(numbersOf(chunk, 2, Float32Array), at)
+    at += chunk.rowCount
   }
   for (let user = 0; user < events.userCount; user++) starts[user + 1]! += starts[user]!
 }

@@ -1,49 +1,96 @@
-import type { Factors } from './arrays.ts'
+import { notFinite } from './als.ts'
 
-/** Users scored by one block of work: their factors stay in the second-level cache while all queries pass. */
-export const scoreBlockUsers = 256
+/** Users scored at once: their factors stay in the second-level cache while all queries pass. */
+const tileUsers = 256
 
-export type ScoreArgs = {
-  users: Factors
-  /** Factors of the queried items in float64, padded with zero rows to a multiple of four. */
-  rows: Float64Array
-  /** The query that each row belongs to, ascending; the padding rows belong to none and come last. */
-  rowQueries: Uint32Array
-  /** Row counts of the queries. A query of several rows adds up max(0, x.y); one of a single row keeps x.y. */
-  querySizes: Uint32Array
+/** Queries: query q has the item factors queryStarts[q]..queryStarts[q + 1]) of `rows`. */
+export type QueryArgs = {
+  users: Float32Array
+  userCount: number
+  width: number
+  rows: Float32Array
+  queryStarts: Uint32Array
+}
+
+export type ScoreArgs = QueryArgs & {
+  /** Boundaries of the blocks of users. */
+  blocks: Uint32Array
   /** Result: queries x users. */
   out: Float32Array
 }
 
 /** Affinity of one block of users to every query. */
 export function scoreUsers(args: ScoreArgs, block: number): void {
-  const { users, rows, rowQueries, querySizes, out } = args
-  const { values, width, rowCount: userCount } = users
-  const first = block * scoreBlockUsers
-  const count = Math.min(scoreBlockUsers, userCount - first)
-  const sums = scratchOf(querySizes.length * scoreBlockUsers)
-  sums.fill(0, 0, querySizes.length * scoreBlockUsers)
-  for (let row = 0; row < rowQueries.length; row += 4) {
-    for (let u = 0; u < count; u += 2) {
-      // NOTE: an odd block's last user is scored twice, which saves a second loop.
-      const second = u + 1 < count ? u + 1 : u
-      scoreTile(values, (first + u) * width, (first + second) * width, rows, row * width, width)
-      for (let k = 0; k < 4 && row + k < rowQueries.length; k++) {
-        const query = rowQueries[row + k]!
-        const set = querySizes[query]! > 1
-        const at = query * scoreBlockUsers
-        const a = tile[k]!
-        const b = tile[k + 4]!
-        sums[at + u]! += set && a < 0 ? 0 : a
-        if (second !== u) sums[at + second]! += set && b < 0 ? 0 : b
+  const from = args.blocks[block]!
+  const count = args.blocks[block + 1]! - from
+  const queryCount = args.queryStarts.length - 1
+  const scores = new Float32Array(queryCount * count)
+  affinities(args, { from, count }, { from: 0, count: queryCount }, scores)
+  for (let query = 0; query < queryCount; query++) {
+    const own = scores.subarray(query * count, (query + 1) * count)
+    args.out.set(own, query * args.userCount + from)
+  }
+}
+
+/**
+ * out = affinities of some users to some queries, queries x users: x.y for a query of a single item, the sum of
+ * max(0, x.y) for several or none.
+ */
+export function affinities(
+  args: QueryArgs,
+  users: { from: number; count: number },
+  queries: { from: number; count: number },
+  out: Float32Array,
+): void {
+  const { width, users: values } = args
+  const { rows, rowQueries, isSet } = gather(args, queries)
+  const sums = scratchOf(queries.count * tileUsers)
+  for (let first = 0; first < users.count; first += tileUsers) {
+    const count = Math.min(tileUsers, users.count - first)
+    sums.fill(0, 0, queries.count * tileUsers)
+    for (let row = 0; row < rowQueries.length; row += 4) {
+      for (let u = 0; u < count; u += 2) {
+        // NOTE: an odd block's last user is scored twice, which saves a second loop.
+        const second = u + 1 < count ? u + 1 : u
+        const x = (users.from + first + u) * width
+        const y = (users.from + first + second) * width
+        scoreTile(values, x, y, rows, row * width, width)
+        for (let k = 0; k < 4 && row + k < rowQueries.length; k++) {
+          const query = rowQueries[row + k]!
+          const at = query * tileUsers
+          const a = tile[k]!
+          const b = tile[k + 4]!
+          sums[at + u]! += isSet[query] && a < 0 ? 0 : a
+          if (second !== u) sums[at + second]! += isSet[query] && b < 0 ? 0 : b
+        }
+      }
+    }
+    for (let query = 0; query < queries.count; query++) {
+      const to = query * users.count + first
+      for (let u = 0; u < count; u++) {
+        const sum = sums[query * tileUsers + u]!
+        if (!Number.isFinite(sum)) throw new Error(notFinite)
+        out[to + u] = sum
       }
     }
   }
-  for (let query = 0; query < querySizes.length; query++) {
-    for (let u = 0; u < count; u++) {
-      out[query * userCount + first + u] = sums[query * scoreBlockUsers + u]!
-    }
+}
+
+/** The queries' rows in float64, padded to a multiple of four, the query of each, and which queries are sets. */
+function gather(args: QueryArgs, { from, count }: { from: number; count: number }) {
+  const { queryStarts, width } = args
+  const firstRow = queryStarts[from]!
+  const rowCount = queryStarts[from + count]! - firstRow
+  const rows = new Float64Array(Math.ceil(rowCount / 4) * 4 * width)
+  rows.set(args.rows.subarray(firstRow * width, (firstRow + rowCount) * width))
+  const rowQueries = new Uint32Array(rowCount)
+  const isSet: boolean[] = []
+  for (let query = 0; query < count; query++) {
+    const [begin, end] = [queryStarts[from + query]!, queryStarts[from + query + 1]!]
+    rowQueries.fill(query, begin - firstRow, end - firstRow)
+    isSet.push(end - begin > 1)
   }
+  return { rows, rowQueries, isSet }
 }
 
 /** Eight dot products: four rows with two users. */

@@ -1,5 +1,5 @@
-import { type Pairs, sharedInts } from './arrays.ts'
-import type { EventRanges, Kernel } from './kernel.ts'
+import { sharedInts } from './arrays.ts'
+import type { BothPairs, EventRanges, Kernel } from './kernel.ts'
 import type { Events } from './prepare.ts'
 import { random, sample } from './random.ts'
 
@@ -53,7 +53,7 @@ export function pairsOf(
   events: Events,
   ranges: Ranges,
   signal: AbortSignal,
-): Promise<{ byUser: Pairs; byItem: Pairs }> {
+): Promise<BothPairs> {
   const parts: EventRanges = {
     eventItems: events.items,
     eventWeights: events.weights,

@@ -1,6 +1,8 @@
 import { Worker } from 'node:worker_threads'
+import type { Instructions } from './native.ts'
 import {
   sharedSlots,
+  type ThreadData,
   type ThreadReply,
   type ThreadRequest,
   type Verb,
@@ -37,8 +39,11 @@ const workerUrl = new URL(
 )
 const reportEveryMs = 250
 
-/** A pool of `count` threads, started at the first call; idle threads do not keep the process alive. */
-export function openThreads(count: number): Threads {
+/**
+ * A pool of `count` threads that compute with these instructions, started at the first call; idle threads do not keep
+ * the process alive.
+ */
+export function openThreads(count: number, instructions: Instructions): Threads {
   const calls = new Map<number, Call>()
   let workers: Worker[] = []
   let lastCall = 0
@@ -65,7 +70,7 @@ export function openThreads(count: number): Threads {
   }
   const start = () => {
     workers = Array.from({ length: count }, () => {
-      const worker = new Worker(workerUrl)
+      const worker = new Worker(workerUrl, { workerData: { instructions } satisfies ThreadData })
       worker.on('message', receive)
       worker.on('error', fail)
       worker.on('exit', () => fail(new Error('A thread of the engine ended.')))

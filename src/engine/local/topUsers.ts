@@ -1,30 +1,55 @@
-export type TopUsersArgs = {
-  /** Affinities, queries x users. */
-  scores: Float32Array
-  userCount: number
-  /** A positive factor per user by which positive affinities are multiplied; undefined: 1. */
-  weights: Float32Array | undefined
-  /** Allowed users of each query as bits (bit u&7 of byte u>>3), undefined: everybody. */
-  masks: (Uint8Array | undefined)[]
+import { notFinite } from './als.ts'
+import { affinities, type QueryArgs } from './scores.ts'
+import { sharedSlots } from './verbs.ts'
+
+export type TopUsersArgs = QueryArgs & {
+  /** Boundaries of the blocks of queries. */
+  blocks: Uint32Array
+  /** Each form's positive factor per user by which positive affinities are multiplied; null: 1. */
+  forms: (Float32Array | null)[]
+  /** Allowed users of each query as bits (bit u&7 of byte u>>3), null: everybody. */
+  masks: (Uint8Array | null)[]
   resultCount: number
-  /** Results: queries x resultCount user indexes, and how many of them are filled. */
+  /** Results: forms x queries x resultCount user indexes, and how many of each list are filled. */
   out: Uint32Array
   counts: Uint32Array
 }
 
+/** Scores held at once, 16 MB, or one query's where that is more. */
+const scoresMax = 4_000_000
+
+/** The best users of one block of queries under each form, best first, ties by user index. */
+export function topUsers(args: TopUsersArgs, block: number, shared: Int32Array): void {
+  const { userCount, blocks, forms } = args
+  const end = blocks[block + 1]!
+  const groupSize = Math.max(1, Math.floor(scoresMax / userCount))
+  for (let from = blocks[block]!; from < end; from += groupSize) {
+    const count = Math.min(groupSize, end - from)
+    const scores = scratch.scoresOf(count * userCount)
+    affinities(args, { from: 0, count: userCount }, { from, count }, scores)
+    for (let form = 0; form < forms.length; form++) {
+      for (let n = 0; n < count; n++) {
+        if (Atomics.load(shared, sharedSlots.stopped) === 1) return
+        const own = scores.subarray(n * userCount, (n + 1) * userCount)
+        select(args, form, from + n, own)
+      }
+    }
+  }
+}
+
 /**
- * The best users of one query, best first, ties by user index: a histogram of the keys' top bits finds the
- * bin where the list ends, what lies above is sorted by radix. Time is linear in users for every length.
+ * The list of one query and form: a histogram of the keys' top bits finds the bin where the list ends, what lies above
+ * is sorted by radix. Time is linear in users for every length.
  */
-export function topUsers(args: TopUsersArgs, query: number): void {
+function select(args: TopUsersArgs, form: number, query: number, scores: Float32Array): void {
   const { userCount, resultCount, out, counts } = args
   // A large histogram leaves fewer keys to sort, but clearing it must not cost more than it saves.
   const shift = userCount < 100_000 ? 20 : 16
   const keys = scratch.keysOf(userCount)
   const histogram = scratch.histogram.subarray(0, 0x1_0000_0000 / 2 ** shift)
   histogram.fill(0)
-  fillKeys(args, query, keys)
-  const mask = args.masks[query]
+  fillKeys(scores, args.forms[form]!, keys)
+  const mask = args.masks[query]!
   for (let user = 0; user < userCount; user++) {
     if (allowed(mask, user)) histogram[keys[user]! >>> shift]!++
   }
@@ -41,22 +66,23 @@ export function topUsers(args: TopUsersArgs, query: number): void {
   }
   const sorted = sortByKey(users, scratch.spareOf(size), size, keys)
   const count = Math.min(size, resultCount)
-  counts[query] = count
-  out.set(sorted.subarray(0, count), query * resultCount)
+  const place = form * args.masks.length + query
+  counts[place] = count
+  out.set(sorted.subarray(0, count), place * resultCount)
 }
 
-const allowed = (mask: Uint8Array | undefined, user: number) =>
-  mask === undefined || ((mask[user >>> 3]! >>> (user & 7)) & 1) === 1
+const allowed = (mask: Uint8Array | null, user: number) =>
+  mask === null || ((mask[user >>> 3]! >>> (user & 7)) & 1) === 1
 
 /** Keys whose unsigned order is "best first": the float's bits, made monotone, then turned round. */
-function fillKeys(args: TopUsersArgs, query: number, keys: Uint32Array): void {
-  const { scores, userCount, weights } = args
+function fillKeys(scores: Float32Array, weights: Float32Array | null, keys: Uint32Array): void {
+  const userCount = scores.length
   const floats = new Float32Array(keys.buffer, keys.byteOffset, userCount)
-  const base = query * userCount
+  if (weights?.some((weight) => !Number.isFinite(weight))) throw new Error(notFinite)
   for (let user = 0; user < userCount; user++) {
-    const score = scores[base + user]!
+    const score = scores[user]!
     // Adding 0 turns -0 into 0, so that the two are a tie.
-    floats[user] = (weights !== undefined && score > 0 ? score * weights[user]! : score) + 0
+    floats[user] = (weights !== null && score > 0 ? score * weights[user]! : score) + 0
   }
   for (let user = 0; user < userCount; user++) {
     const bits = keys[user]!
@@ -90,11 +116,16 @@ function sortByKey(
 }
 
 const scratch = {
+  scores: new Float32Array(0),
   keys: new Uint32Array(0),
   users: new Uint32Array(0),
   spare: new Uint32Array(0),
   histogram: new Uint32Array(65_536),
   places: new Uint32Array(257),
+  scoresOf(size: number) {
+    if (this.scores.length < size) this.scores = new Float32Array(size)
+    return this.scores
+  },
   keysOf(size: number) {
     if (this.keys.length < size) this.keys = new Uint32Array(size)
     return this.keys

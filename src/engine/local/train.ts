@@ -13,6 +13,7 @@ import {
 import { factorise } from './factorise.ts'
 import type { Kernel } from './kernel.ts'
 import { namedMetrics } from './metrics.ts'
+import { formatVersion } from './modelFiles.ts'
 import { type Events, prepareEvents } from './prepare.ts'
 import { eventCounts, newestFifth, pairsOf, type Ranges, wholeRanges } from './split.ts'
 
@@ -52,7 +53,7 @@ export async function train(
   const { users, items, weights } = await fit(kernel, events, all, plan, choice, run, 'train')
 
   const document: ModelDocument = {
-    formatVersion: 1,
+    formatVersion,
     plan,
     userCount: events.userCount,
     itemCount: events.itemCount,

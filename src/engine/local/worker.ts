@@ -1,5 +1,10 @@
-import { parentPort } from 'node:worker_threads'
-import { sharedSlots, type ThreadReply, type ThreadRequest, verbs } from './verbs.ts'
+import { parentPort, workerData } from 'node:worker_threads'
+import { withNative } from './native.ts'
+import { reference } from './reference.ts'
+import { sharedSlots, type ThreadData, type ThreadReply, type ThreadRequest } from './verbs.ts'
+
+const { instructions } = workerData as ThreadData
+const verbs = withNative(reference, instructions)
 
 /** Entry of a worker thread: answers each request once no block of it is left to take. */
 parentPort!.on('message', (request: ThreadRequest) => {
@@ -14,11 +19,11 @@ parentPort!.on('message', (request: ThreadRequest) => {
 })
 
 function takeBlocks({ verb, args, blockCount, shared }: ThreadRequest): void {
-  const run = verbs[verb] as (args: unknown, block: number) => void
+  const run = verbs[verb] as (args: unknown, block: number, shared: Int32Array) => void
   while (Atomics.load(shared, sharedSlots.stopped) === 0) {
     const block = Atomics.add(shared, sharedSlots.next, 1)
     if (block >= blockCount) return
-    run(args, block)
+    run(args, block, shared)
     Atomics.add(shared, sharedSlots.finished, 1)
   }
 }

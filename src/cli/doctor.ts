@@ -1,0 +1,165 @@
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm, rmdir, stat, statfs } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { type Config, readConfig } from '../config.ts'
+import { type Context, dataFolders, open } from '../context.ts'
+import { loadCredentials } from '../credentials.ts'
+import { CannotStart, cannotStart } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { lockDataDirectory } from '../store/lock.ts'
+
+/** What is found where all is well; throws what is wrong and how to mend it. */
+type Check = (config: Config) => string | Promise<string>
+
+const checks: Record<string, Check> = {
+  Node: () => process.version, // main.ts lets no older one come this far
+  'data directory': checkDataDirectory,
+  credentials: checkCredentials,
+  database: checkDatabase,
+  port: (config) => checkPort(config, '--port', config.port),
+  'admin port': (config) => checkPort(config, '--admin-port', config.adminPort),
+  kernel: checkKernel,
+  disk: checkDisk,
+}
+
+/**
+ * `doctor [flags of serve]`: prints what a server with these flags would meet here, a line for each
+ * check. Leaves nothing behind. Exit code 1 where one fails.
+ */
+export async function doctor(argv: readonly string[]): Promise<void> {
+  const config = readConfig(argv)
+  for (const [what, check] of Object.entries(checks)) {
+    try {
+      process.stdout.write(`ok   ${what}: ${await check(config)}\n`)
+    } catch (error) {
+      const [line] = (error instanceof Error ? error.message : String(error)).split('\n')
+      process.stdout.write(`FAIL ${what}: ${line}\n`)
+      process.exitCode = 1
+    }
+  }
+}
+
+async function checkDataDirectory({ dataDir }: Config): Promise<string> {
+  const folder = await nearestFolder(dataDir)
+  // Tried, because permissions alone do not tell: disks are mounted
+  // read-only, and root may do everything.
+  await mkdtemp(join(folder, '.openpersonalize-doctor-')).then(
+    rmdir,
+    cannotStart(`${dataDir} cannot be written; mend that, or choose another --data-dir`),
+  )
+  if (folder !== dataDir) return `${dataDir} is not there yet and can be made`
+  return (await isInUse(dataDir))
+    ? `a server is using ${dataDir}`
+    : `${dataDir} can be written and no server is using it`
+}
+
+async function checkCredentials(config: Config): Promise<string> {
+  await loadCredentials(config)
+  return config.credentials ?? 'none set, so test/test is accepted, on loopback only'
+}
+
+/** Looks into a whole data directory only: opening another one would make what it lacks. */
+async function checkDatabase(given: Config): Promise<string> {
+  const config: Config = { ...given, kernel: 'reference' } // a missing kernel is no fault of it
+  const folder = join(config.dataDir, 'postgres')
+  const answers = ({ db }: Context) => db.ping()
+  const lacking = ['lock', 'postgres', ...dataFolders].filter(
+    (name) => !existsSync(join(config.dataDir, name)),
+  )
+  if (lacking.length > 0) {
+    await withTemporary(config, answers)
+    return lacking.includes('postgres')
+      ? `${folder} is not there yet; a new one opens and answers`
+      : `${folder} was not opened, since that would make what ${config.dataDir} lacks ` +
+          `(${lacking.join(', ')}); a new one opens and answers`
+  }
+  if (await isInUse(config.dataDir)) return `the server that is using it has ${folder} open`
+  await withContext(config, answers)
+  return `${folder} opens and answers`
+}
+
+/** A server that is using the data directory may well be the one on its port. */
+async function checkPort(config: Config, flag: string, port: number | undefined): Promise<string> {
+  if (port === undefined) return 'none set, so health is not served'
+  if (port === 0) return 'a free one is taken at each start'
+  const { host, dataDir } = config
+  const server = createServer().listen(port, host)
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+    if (isTaken && (await isInUse(dataDir)))
+      return `${port} on ${host} is taken, and a server is using the data directory`
+    return cannotStart(
+      `${port} on ${host} cannot be had; end what has it, or choose another ${flag} or --host`,
+    )(error)
+  }
+  await new Promise((resolve) => server.close(resolve))
+  return `${port} on ${host} is free`
+}
+
+function checkKernel(config: Config): Promise<string> {
+  return withTemporary(config, async ({ engine }) => engine.kernel)
+}
+
+async function checkDisk({ dataDir }: Config): Promise<string> {
+  const { bavail, bsize } = await statfs(await nearestFolder(dataDir))
+  const free = `${((bavail * bsize) / 1e9).toFixed(1)} GB free for ${dataDir}`
+  if (bavail * bsize < limits.freeBytesMin)
+    throw new CannotStart(`${free}, needed is 1 GB; free some, or choose another --data-dir`, null)
+  return free
+}
+
+/** The path, or the first above it that is there. */
+async function nearestFolder(path: string): Promise<string> {
+  const found = await stat(path).catch(({ code }: NodeJS.ErrnoException) => code)
+  const isMissing = found === 'ENOENT' || found === 'ENOTDIR'
+  return isMissing ? nearestFolder(dirname(path)) : path
+}
+
+/** Whether a process has the data directory open. Makes no lock where there is none. */
+async function isInUse(dataDir: string): Promise<boolean> {
+  if (!existsSync(join(dataDir, 'lock'))) return false
+  try {
+    const release = await lockDataDirectory(dataDir)
+    release()
+    return false
+  } catch (error) {
+    if (error instanceof CannotStart) return true
+    return cannotStart(`${dataDir} cannot be locked; mend its file lock`)(error)
+  }
+}
+
+/** Opens everything as a server would, but for what has a check of its own and the log. */
+async function withContext<Result>(
+  config: Config,
+  look: (ctx: Context) => Promise<Result>,
+): Promise<Result> {
+  const ctx = await open({
+    ...config,
+    host: '127.0.0.1',
+    credentials: undefined,
+    logLevel: 'silent',
+  })
+  try {
+    return await look(ctx)
+  } finally {
+    await ctx.close()
+  }
+}
+
+/** The same over a data directory that is removed afterwards. */
+async function withTemporary<Result>(
+  config: Config,
+  look: (ctx: Context) => Promise<Result>,
+): Promise<Result> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'openpersonalize-doctor-'))
+  try {
+    return await withContext({ ...config, dataDir }, look)
+  } finally {
+    await rm(dataDir, { recursive: true, force: true })
+  }
+}

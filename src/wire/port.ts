@@ -1,0 +1,42 @@
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { cannotStart } from '../errors.ts'
+import { wireLimits } from '../limits.ts'
+
+export type Listening = { url: string; port: number; close: () => Promise<void> }
+
+/** Fastify's settings for what one connection may take of size and time, whatever it asks. */
+export const connectionLimits = {
+  bodyLimit: wireLimits.requestBytesMax,
+  keepAliveTimeout: wireLimits.keepAliveMs,
+  requestTimeout: wireLimits.requestMs,
+  http: { headersTimeout: wireLimits.headersMs, maxHeaderSize: wireLimits.headerBytesMax },
+}
+
+/**
+ * Lets the app answer on an address until closed; `close` lets requests under way end. Throws
+ * CannotStart, which names the flag of the port, when the address cannot be had.
+ */
+export async function openPort(
+  app: FastifyInstance,
+  host: string,
+  wanted: number,
+  flag: string,
+): Promise<Listening> {
+  await app
+    .listen({ host, port: wanted })
+    .catch(cannotStart(`The server cannot listen; choose another ${flag} or --host`))
+  const { port } = app.server.address() as AddressInfo
+  const name = host.includes(':') ? `[${host}]` : host
+  return { url: `http://${name}:${port}`, port, close: () => close(app) }
+}
+
+/**
+ * Requests under way may end. A connection that has sent nothing, or half a request, is not waited
+ * for: Node counts neither as idle.
+ */
+async function close(app: FastifyInstance): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), wireLimits.closeMs)
+  await app.close()
+  clearTimeout(cut)
+}

@@ -1,0 +1,279 @@
+// Protects: the native kernel, on every instruction set of this machine, does what its TypeScript twin does, and
+// whatever it is given ends in a result or an error.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  emptyFactors,
+  type Factors,
+  type Pairs,
+  sharedBytes,
+  sharedFloats32,
+  sharedInts,
+} from '../../src/engine/local/arrays.ts'
+import { factorise } from '../../src/engine/local/factorise.ts'
+import type { BothPairs } from '../../src/engine/local/kernel.ts'
+import { nativeInstructions } from '../../src/engine/local/native.ts'
+import { random } from '../../src/engine/local/random.ts'
+import { plantedScores } from './planted.ts'
+import { testKernel } from './testKernel.ts'
+
+const reference = testKernel('reference')
+const { signal } = new AbortController()
+const sets = nativeInstructions()
+const skip = sets.length > 0 ? false : 'the native kernel is not built'
+
+test('a machine with the native kernel has the instructions that every machine has', { skip }, () =>
+  assert(sets.includes('plain')),
+)
+
+for (const instructions of sets) {
+  const native = testKernel(instructions)
+  const both = [native, reference] as const
+
+  for (const [what, pairs] of [
+    ['random pairs', randomPairs(300, 90, 20)],
+    ['weighted pairs', randomPairs(120, 50, 20, true)],
+    ['one user', randomPairs(1, 40, 15)],
+    ['one item', randomPairs(40, 1, 1)],
+    ['empty rows', randomPairs(60, 400, 2)],
+    ['a user and an item with everything', withFullRow(randomPairs(200, 150, 6))],
+  ] as const) {
+    test(`${instructions}: factors of ${what} are those of the twin`, async () => {
+      for (const factorCount of [7, 64, 70, 128, 149, 256]) {
+        const settings = { alpha0: 0.1, regularization: 1, sweeps: 3, factorCount, seed: 5 }
+        const [ours, theirs] = await Promise.all(
+          both.map((kernel) => factorise(kernel, pairs, settings, signal)),
+        )
+        close(affinities(ours!), affinities(theirs!), 1e-4)
+      }
+    })
+  }
+
+  test(`${instructions}: Gram matrices are those of the twin`, async () => {
+    for (const [rowCount, factorCount] of [
+      [1, 5],
+      [777, 100],
+      [3000, 32],
+    ] as const) {
+      const factors = await reference.init(rowCount, factorCount, 1, 3, signal)
+      const [ours, theirs] = await Promise.all(both.map((kernel) => kernel.gram(factors, signal)))
+      close(ours!, theirs!, 1e-4 * Math.sqrt(rowCount))
+    }
+  })
+
+  test(`${instructions}: segments are those of the twin, ties, masks, forms and sets included`, async () => {
+    for (const userCount of [1, 2, 95, 97, 3001]) {
+      const draw = random(userCount)
+      // Small whole numbers: every sum is exact in both, so that the lists must be the same.
+      const users = wholeNumbers(userCount, 40, draw.uniform)
+      const items = wholeNumbers(150, 40, draw.uniform)
+      const weights = sharedFloats32(userCount).map(() => Math.floor(3 * draw.uniform()))
+      const mask = sharedBytes(Math.ceil(userCount / 8)).map(() => 256 * draw.uniform())
+      const queries = Array.from({ length: 67 }, (_, n) => ({
+        items:
+          n % 9 === 4
+            ? Uint32Array.from({ length: n * 2 }, (_, k) => k)
+            : n === 66
+              ? Uint32Array.of()
+              : Uint32Array.of(n),
+      }))
+      const masks = queries.map((_, n) => (n % 5 === 1 ? mask : undefined))
+      for (const resultCount of [1, 25, Math.ceil(userCount / 3), userCount]) {
+        const options = { users, items, queries, masks, forms: [undefined, weights], resultCount }
+        const [ours, theirs] = await Promise.all(both.map((k) => k.topUsers(options, signal)))
+        assert.deepEqual(ours, theirs)
+      }
+      const [ours, theirs] = await Promise.all(
+        both.map((kernel) => kernel.score(users, items, queries, signal)),
+      )
+      assert.deepEqual(ours, theirs)
+    }
+  })
+
+  test(`${instructions}: co-occurrence and ridge weights are those of the twin`, async () => {
+    for (const pairs of [randomPairs(300, 60, 12), randomPairs(1, 20, 9), randomPairs(30, 1, 1)]) {
+      const items = Uint32Array.from({ length: pairs.byItem.rowCount + 1 }, (_, item) =>
+        item === pairs.byItem.rowCount ? 0 : item,
+      )
+      const [ours, theirs] = await Promise.all(
+        both.map((kernel) => kernel.cooccurrence(pairs, items, signal)),
+      )
+      assert.deepEqual(ours, theirs)
+      for (const neighbourCount of [3, 200]) {
+        const options = { neighbourCount, lambda: 10, steps: 50 }
+        const [near, expected] = await Promise.all(
+          both.map((kernel) => kernel.neighbourRidge(pairs, items, options, signal)),
+        )
+        for (const [n, { items: found, weights }] of near!.entries()) {
+          assert.deepEqual(found, expected![n]!.items)
+          close(weights, expected![n]!.weights, 1e-6)
+        }
+      }
+    }
+  })
+
+  test(`${instructions}: what is not a finite number is refused`, async () => {
+    const pairs = randomPairs(50, 20, 6, true)
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY])
+      for (const kernel of both) {
+        const fresh = async () => [
+          await kernel.init(50, 8, 0.1, 1, signal),
+          await kernel.init(20, 8, 0.1, 2, signal),
+        ]
+        const options = { alpha0: 0.1, ridge: 1, ridgePerPair: 0, steps: 3 }
+        const sweep = ([users, items]: Factors[]) =>
+          kernel.alsSweep(pairs.byUser, users!, items!, options, signal)
+        for (const side of [0, 1]) {
+          const factors = await fresh()
+          factors[side]!.values.fill(bad, 32, 320)
+          await assert.rejects(sweep(factors), /must be finite numbers/)
+        }
+        const weights = pairs.byUser.weights!.slice()
+        weights[1] = bad
+        const weighted = { ...pairs.byUser, weights }
+        const [users, items] = await fresh()
+        await assert.rejects(kernel.alsSweep(weighted, users!, items!, options, signal), /finite/)
+        const planted = plantedScores(500, 2, (user) => (user === 321 ? bad : user))
+        const masks = [undefined, undefined]
+        const asked = { ...planted, forms: [undefined], masks, resultCount: 3 }
+        await assert.rejects(kernel.topUsers(asked, signal), /must be finite numbers/)
+        const whole = plantedScores(500, 2, (user) => user)
+        const forms = [sharedFloats32(500).fill(1).fill(bad, 499)]
+        await assert.rejects(kernel.topUsers({ ...asked, ...whole, forms }, signal), /finite/)
+      }
+  })
+
+  test(`${instructions}: an abort ends every verb within 50 ms`, async () => {
+    const pairs = randomPairs(20_000, 3000, 100)
+    const users = await native.init(20_000, 128, 0.1, 1, signal)
+    const items = await native.init(3000, 128, 0.1, 2, signal)
+    const queries = Array.from({ length: 3000 }, (_, item) => ({ items: Uint32Array.of(item) }))
+    const all = Uint32Array.from({ length: 3000 }, (_, item) => item)
+    const exact = { alpha0: 0.1, ridge: 1, ridgePerPair: 0, steps: undefined }
+    const ridge = { neighbourCount: 200, lambda: 10, steps: 50 }
+    const masks = queries.map(() => undefined)
+    const top = {
+      users,
+      items,
+      queries,
+      masks,
+      forms: [undefined, users.values],
+      resultCount: 20_000,
+    }
+    const verbs: Record<string, (signal: AbortSignal) => Promise<unknown>> = {
+      alsSweep: (stop) => native.alsSweep(pairs.byItem, items, users, exact, stop),
+      topUsers: (stop) => native.topUsers(top, stop),
+      neighbourRidge: (stop) => native.neighbourRidge(pairs, all, ridge, stop),
+    }
+    for (const [name, verb] of Object.entries(verbs)) {
+      const controller = new AbortController()
+      const work = verb(controller.signal)
+      let aborted = 0
+      setTimeout(() => {
+        aborted = performance.now()
+        controller.abort(new Error('enough'))
+      }, 40)
+      await assert.rejects(work, /enough/, `${name} ended before it was stopped`)
+      const ms = performance.now() - aborted
+      assert(ms < 50, `${name} ended ${ms} ms after it was stopped`)
+    }
+  })
+}
+
+test('the joined ids are JSON, commas between', async () => {
+  const names = ['plain', 'say "x"', 'back\\slash', 'tab\tnew\nline', '購入 😀', '', '\u0001']
+  const text = names.map((name) => `${JSON.stringify(name)}\n`).join('')
+  const lines = sharedBytes(Buffer.byteLength(text))
+  lines.set(Buffer.from(text))
+  const wanted = Uint32Array.of(6, 5, 4, 3, 2, 1, 0, 4)
+  for (const kernel of [testKernel(), reference]) {
+    const offsets = await kernel.lineStarts(lines, names.length, signal)
+    const joined = await kernel.joinIds({ lines, offsets }, wanted, 64, signal)
+    const ids = JSON.parse(`[${Buffer.from(joined)}]`)
+    assert.deepEqual(
+      ids,
+      Array.from(wanted, (n) => names[n]),
+    )
+    assert.equal((await kernel.joinIds({ lines, offsets }, Uint32Array.of(), 64, signal)).length, 0)
+    await assert.rejects(kernel.joinIds({ lines, offsets }, Uint32Array.of(7), 64, signal))
+  }
+})
+
+function randomPairs(
+  userCount: number,
+  itemCount: number,
+  most: number,
+  weighted = false,
+): BothPairs {
+  const draw = random(userCount * 31 + itemCount)
+  const rows = Array.from({ length: userCount }, (_, user) => {
+    const count = userCount > 1 && user % 7 === 3 ? 0 : 1 + Math.floor(draw.uniform() * most)
+    const items = Array.from({ length: count }, () => Math.floor(draw.uniform() ** 2 * itemCount))
+    return [...new Set(items)].sort((a, b) => a - b)
+  })
+  return bothPairs(rows, itemCount, weighted ? draw.uniform : undefined)
+}
+
+function withFullRow({ byUser }: BothPairs): BothPairs {
+  const { starts, columns, rowCount, columnCount } = byUser
+  const rows = Array.from({ length: rowCount }, (_, row) => [
+    ...columns.subarray(starts[row], starts[row + 1]),
+  ])
+  rows[2] = Array.from({ length: columnCount }, (_, column) => column)
+  return bothPairs(
+    rows.map((row) => [...new Set([5, ...row])].sort((a, b) => a - b)),
+    columnCount,
+  )
+}
+
+function bothPairs(rows: number[][], columnCount: number, weight?: () => number): BothPairs {
+  const byUser = pairsOf(rows, columnCount, weight)
+  const turned = Array.from({ length: columnCount }, () => [] as number[])
+  const weights = Array.from({ length: columnCount }, () => [] as number[])
+  rows.forEach((row, user) => {
+    row.forEach((item, n) => {
+      turned[item]!.push(user)
+      if (byUser.weights) weights[item]!.push(byUser.weights[byUser.starts[user]! + n]!)
+    })
+  })
+  const given = weights.flat()
+  const byItem = pairsOf(turned, rows.length, weight && (() => given.shift()!))
+  return { byUser, byItem }
+}
+
+function pairsOf(rows: number[][], columnCount: number, weight?: () => number): Pairs {
+  const starts = sharedInts(rows.length + 1)
+  rows.forEach((row, n) => {
+    starts[n + 1] = starts[n]! + row.length
+  })
+  const size = starts[rows.length]!
+  const columns = sharedInts(size)
+  columns.set(rows.flat())
+  const weights = weight && sharedFloats32(size).map(() => weight())
+  return { rowCount: rows.length, columnCount, starts, columns, weights }
+}
+
+function wholeNumbers(rowCount: number, factorCount: number, draw: () => number): Factors {
+  const factors = emptyFactors(rowCount, factorCount)
+  for (let row = 0; row < rowCount; row++)
+    for (let k = 0; k < factorCount; k++)
+      factors.values[row * factors.width + k] = Math.floor(draw() * 5) - 2
+  return factors
+}
+
+/** x.y of every user and item. */
+function affinities({ users, items }: { users: Factors; items: Factors }): Float64Array {
+  const out = new Float64Array(users.rowCount * items.rowCount)
+  for (let user = 0; user < users.rowCount; user++)
+    for (let item = 0; item < items.rowCount; item++)
+      for (let k = 0; k < users.width; k++)
+        out[user * items.rowCount + item]! +=
+          users.values[user * users.width + k]! * items.values[item * items.width + k]!
+  return out
+}
+
+function close(a: ArrayLike<number>, b: ArrayLike<number>, most: number): void {
+  assert.equal(a.length, b.length)
+  for (let k = 0; k < a.length; k++)
+    assert(Math.abs(a[k]! - b[k]!) <= most, `at ${k}: ${a[k]} is not ${b[k]}`)
+}
