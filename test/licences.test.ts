@@ -62,11 +62,22 @@ test('NOTICE goes with the package and names whose work the package holds', asyn
       'IN NO EVENT SHALL',
       'SPECIFICALLY DISCLAIMS',
     ],
+    'build/kernel': ['The MIT licence: ', 'The ISC licence: ', ...(await crates())],
   }
   for (const [folder, words] of Object.entries(others)) {
     ok(files.includes(folder), folder)
     for (const word of words) ok(notice.includes(word), word)
   }
-  const ours = ['dist', 'NOTICE']
+  const ours = ['dist', 'kernel', '!kernel/target', 'NOTICE']
   deepEqual([...files].sort(), [...Object.keys(others), ...ours].sort())
 })
+
+/** The crates that are linked into the native kernel: all of Cargo.lock but what only runs while it is built. */
+async function crates(): Promise<string[]> {
+  const atBuild =
+    /^(convert_case|futures-macro|napi-build|napi-derive.*|openpersonalize-kernel|proc-macro2|quote|syn|unicode-.*)$/
+  const lock = await read('kernel/Cargo.lock')
+  const names = [...lock.matchAll(/^name = "(.*)"$/gm)].map(([, name]) => name!)
+  ok(names.length > 20)
+  return names.filter((name) => !atBuild.test(name))
+}

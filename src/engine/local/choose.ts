@@ -27,8 +27,6 @@ const candidates: [number, number][] = [
   [0.3, 10],
 ]
 const sweeps = 8
-/** Half as many tell good settings from bad ones. */
-const choiceSweeps = 4
 const factorCountMax = 64
 const eventsMax = 300_000
 
@@ -55,7 +53,7 @@ export async function choose(
   for (const [n, [alpha0, regularization]] of candidates.entries()) {
     run.progress('choose', n, candidates.length)
     const als = { alpha0, regularization, sweeps }
-    const settings = { ...als, sweeps: choiceSweeps, factorCount, seed: options.seed }
+    const settings = { ...als, factorCount, seed: options.seed }
     const factors = await factorise(kernel, train, settings, signal)
     const normaliser = await normaliserOf(
       kernel,
