@@ -13,8 +13,8 @@ export type Child = {
   end(): Promise<void>
 }
 
-/** Starts a program; what it writes to stderr is shown. */
-export function start(command: string, args: string[], env: Record<string, string> = {}): Child {
+/** Starts a program, `env` over this one's environment; what it writes to stderr is shown. */
+export function start(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Child {
   const child = spawn(command, args, {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, ...env },
