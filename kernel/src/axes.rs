@@ -23,7 +23,7 @@ impl Work for Gram<'_> {
         for chunk in rows.chunks(GRAM_DEPTH * width) {
             for column in (0..width).step_by(PANEL) {
                 // Rows of the result from `column` on: the rest is above the diagonal.
-                let left = Left { at: chunk[column..].as_ptr(), row_step: 1, k_step: width };
+                let left = Left { at: chunk[column..].as_ptr(), step: width, turned: true };
                 let right = chunk[column..].as_ptr();
                 let depth = chunk.len() / width;
                 unsafe { multiply::<S>(left, width - column, right, width, depth, panel.as_mut_ptr()) };
@@ -76,7 +76,7 @@ pub unsafe fn turn_rows<S: Simd>(rows: &[f32], columns: &[f32], width: usize, ou
     let mut panel = [0f32; TURN_ROWS * PANEL];
     let count = rows.len() / width;
     for column in (0..width).step_by(PANEL) {
-        let left = Left { at: rows.as_ptr(), row_step: width, k_step: 1 };
+        let left = Left { at: rows.as_ptr(), step: width, turned: false };
         unsafe { multiply::<S>(left, count, columns[column..].as_ptr(), width, width, panel.as_mut_ptr()) };
         for row in 0..count {
             out[row * width + column..][..PANEL].copy_from_slice(&panel[row * PANEL..][..PANEL]);

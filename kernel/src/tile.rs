@@ -1,16 +1,17 @@
 //! The tile multiply that scoring, rotating and Gram matrices share.
 
 use crate::simd::Simd;
+use std::hint::black_box;
 
 /// Columns of a panel; factors are padded to a multiple of it.
 pub const PANEL: usize = 32;
 
-/// A strided matrix: element (row, k) is at `row * row_step + k * k_step`.
+/// A matrix that is multiplied from the left: element (row, k) is at `row * step + k`, or `k * step + row` if `turned`.
 #[derive(Clone, Copy)]
 pub struct Left {
     pub at: *const f32,
-    pub row_step: usize,
-    pub k_step: usize,
+    pub step: usize,
+    pub turned: bool,
 }
 
 /// out[row, j] = sum over k < depth of left[row, k] panel[k * panel_step + j], for `rows` rows of PANEL columns each.
@@ -57,22 +58,33 @@ unsafe fn tiles<S: Simd, const ROWS: usize>(
     unsafe {
         for column in (0..PANEL).step_by(2 * S::LANES) {
             let mut sums = [[S::splat(0.0); 2]; ROWS];
-            let mut b = panel.add(column);
-            let a: [*const f32; ROWS] = std::array::from_fn(|r| left.at.add((row + r) * left.row_step));
-            for k in 0..depth {
-                let b0 = S::load(b);
-                let b1 = S::load(b.add(S::LANES));
-                for r in 0..ROWS {
-                    let x = S::splat(*a[r].add(k * left.k_step));
-                    sums[r][0] = S::fma(x, b0, sums[r][0]);
-                    sums[r][1] = S::fma(x, b1, sums[r][1]);
+            // NOTE: no closures here. One that is not inlined has none of the instruction set's features.
+            if left.turned {
+                let at = left.at.add(row);
+                for k in 0..depth {
+                    let b = panel.add(k * panel_step + column);
+                    let (b0, b1) = (S::load(b), S::load(b.add(S::LANES)));
+                    for r in 0..ROWS {
+                        let x = S::splat(*at.add(k * left.step + r));
+                        sums[r] = [S::fma(x, b0, sums[r][0]), S::fma(x, b1, sums[r][1])];
+                    }
                 }
-                b = b.add(panel_step);
+            } else {
+                // Opaque, or the compiler computes each address from the first anew in every step.
+                let at: [*const f32; ROWS] = black_box(std::array::from_fn(|r| left.at.add((row + r) * left.step)));
+                for k in 0..depth {
+                    let b = panel.add(k * panel_step + column);
+                    let (b0, b1) = (S::load(b), S::load(b.add(S::LANES)));
+                    for r in 0..ROWS {
+                        let x = S::splat(*at[r].add(k));
+                        sums[r] = [S::fma(x, b0, sums[r][0]), S::fma(x, b1, sums[r][1])];
+                    }
+                }
             }
-            for r in 0..ROWS {
+            for (r, sum) in sums.iter().enumerate() {
                 let to = out.add((row + r) * PANEL + column);
-                S::store(to, sums[r][0]);
-                S::store(to.add(S::LANES), sums[r][1]);
+                S::store(to, sum[0]);
+                S::store(to.add(S::LANES), sum[1]);
             }
         }
     }

@@ -80,20 +80,29 @@ struct Block {
     scores: [f32; USERS * PANEL],
     /// Of the parts of a set so far.
     sums: [f32; USERS * PANEL],
+    /// The sum of all affinities so far: finite as long as each is.
+    all: f32,
 }
 
 impl Block {
     fn new() -> Self {
-        Self { scores: [0.0; USERS * PANEL], sums: [0.0; USERS * PANEL] }
+        Self { scores: [0.0; USERS * PANEL], sums: [0.0; USERS * PANEL], all: 0.0 }
     }
 
     /// Scores users first..last, at most USERS, for a panel; false where the panel's set goes on in the next.
     #[inline(always)]
     unsafe fn score<S: Simd>(&mut self, users: &[f32], width: usize, first: usize, last: usize, panel: &Panel) -> bool {
         let count = last - first;
-        let left = Left { at: users[first * width..last * width].as_ptr(), row_step: width, k_step: 1 };
+        let left = Left { at: users[first * width..last * width].as_ptr(), step: width, turned: false };
         let factors = panel.factors.as_ptr();
         unsafe { multiply::<S>(left, count, factors, PANEL, width, self.scores.as_mut_ptr()) };
+        let mut all = [unsafe { S::splat(0.0) }; 8];
+        for k in (0..count * PANEL).step_by(8 * S::LANES) {
+            for n in 0..8.min((count * PANEL - k) / S::LANES) {
+                all[n] = unsafe { S::add(all[n], S::load(self.scores.as_ptr().add(k + n * S::LANES))) };
+            }
+        }
+        self.all += unsafe { S::sums(all) }.iter().sum::<f32>();
         if panel.kind == Kind::Singles {
             return true;
         }
@@ -145,11 +154,11 @@ impl Work for Scores<'_> {
                     let at = (panel.query + column) * self.user_count;
                     for (user, to) in self.out.range(at + first, at + last).iter_mut().enumerate() {
                         *to = block.scores[user * PANEL + column];
-                        require(to.is_finite(), FINITE);
                     }
                 }
             }
         }
+        require(block.all.is_finite(), FINITE);
     }
 }
 
@@ -215,8 +224,6 @@ impl TopUsers<'_> {
     unsafe fn scan<S: Simd>(&self, panels: &[Panel], lists: &mut [Best], ranges: impl Iterator<Item = (usize, usize)>) {
         let own = self.queries.to - self.queries.from;
         let mut block = Block::new();
-        // Stays finite as long as every score is.
-        let mut all = unsafe { S::splat(0.0) };
         for (first, last) in ranges {
             if (self.stopped)() {
                 return;
@@ -244,7 +251,6 @@ impl TopUsers<'_> {
                                 let value = S::fma(S::max(score, zero), S::splat(weight), S::min(score, zero));
                                 above |= S::above(value, S::load(floor.as_ptr().add(k))) << k;
                                 S::store(scaled.as_mut_ptr().add(k), value);
-                                all = S::add(all, score);
                             }
                         }
                         while above != 0 {
@@ -258,7 +264,7 @@ impl TopUsers<'_> {
                 }
             }
         }
-        require(unsafe { S::sums([all; 8])[0].is_finite() }, FINITE);
+        require(block.all.is_finite(), FINITE);
     }
 
     /// Lets every list begin with a floor that about as many users exceed as it wants, and five deviations more.
