@@ -3,13 +3,25 @@ import { createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
 
 /** How much of a shop is generated. Ids are `u0`, `u1` ... and `i0`, `i1` ... */
-export type ShopSize = { userCount: number; itemCount: number; eventCount: number }
+export type ShopSize = {
+  userCount: number
+  itemCount: number
+  eventCount: number
+  /** The first `userCount` events are one of each user. */
+  everyUser?: true
+}
 
-/** The two sizes of the benchmarks, by their names in figures. */
+/** The sizes of the benchmarks, by their names in figures. */
 export const sizes: Record<string, ShopSize> = {
   '500k': { userCount: 25_000, itemCount: 5_000, eventCount: 500_000 },
   '5M': { userCount: 150_000, itemCount: 20_000, eventCount: 5_000_000 },
+  '20M': { userCount: 138_000, itemCount: 27_000, eventCount: 20_000_000 },
+  '1Musers': { userCount: 1_000_000, itemCount: 20_000, eventCount: 6_000_000, everyUser: true },
+  '5Musers': { userCount: 5_000_000, itemCount: 20_000, eventCount: 8_000_000, everyUser: true },
 }
+
+/** Measured when no size is asked for; the others are those of `kernel.jobs`. */
+export const usualSizes = ['500k', '5M']
 
 const tasteCount = 20
 
@@ -19,12 +31,13 @@ const tasteCount = 20
  * the same bytes.
  */
 export async function writeInteractions(path: string, size: ShopSize): Promise<void> {
-  const { userCount, itemCount, eventCount } = size
+  const { userCount, itemCount, eventCount, everyUser } = size
   const random = xorshift(1)
   const out = createWriteStream(path, { highWaterMark: 1 << 20 })
   let text = 'USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE\n'
   for (let n = 0; n < eventCount; n++) {
-    const user = powerLaw(random(), userCount)
+    const drawn = powerLaw(random(), userCount)
+    const user = everyUser && n < userCount ? n : drawn
     let item = powerLaw(random(), itemCount)
     const taste = (random() < 0.5 ? user : user * 7 + 3) % tasteCount
     if (random() < 0.8) item = Math.min(item - (item % tasteCount) + taste, itemCount - 1)

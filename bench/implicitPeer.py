@@ -2,15 +2,14 @@
 
 "next" measures once more and answers with the seconds, and those of all its threads' processors.
 
-als PATH USERS ITEMS FACTORS THREADS [FOLDER WIDTH SCALE CONFIDENCE REGULARIZATION]: one iteration of
-  ALS with conjugate gradients, from random factors or from those of a folder, times SCALE.
-  "save" writes the factors to FOLDER/implicit.
+als PATH USERS ITEMS FACTORS THREADS [FOLDER WIDTH SCALE CONFIDENCE REGULARIZATION OUT]: one
+  iteration of ALS with conjugate gradients, from random factors or those of a folder times SCALE.
+  "save" writes the factors to the folder OUT, rows of FACTORS floats.
 topk FOLDER FACTORS WIDTH QUERIES RESULTS THREADS: the best users of the first items of a folder.
 
 A folder of factors has users.f32 and items.f32, rows of WIDTH floats whose first FACTORS count.
 """
 
-import os
 import sys
 import time
 
@@ -34,16 +33,16 @@ def factors_of(path, factors, width):
     return np.ascontiguousarray(rows[:, : int(factors)])
 
 
-def als(path, users, items, factors, threads, folder=None, width=0, scale=1, *weights):
+def als(path, users, items, factors, threads, *start):
+    folder, width, scale, confidence, regularization, out = start or (None, 0, 1, 1, 0.01, None)
     starts = np.fromfile(f"{path}.starts", dtype="<i4")
     columns = np.fromfile(f"{path}.columns", dtype="<i4")
-    confidence, regularization = (float(weight) for weight in weights or (1, 0.01))
     ones = np.ones(len(columns), dtype=np.float32)
     pairs = csr_matrix((ones, columns, starts), shape=(int(users), int(items)))
     model = AlternatingLeastSquares(
         factors=int(factors),
-        alpha=confidence,
-        regularization=regularization,
+        alpha=float(confidence),
+        regularization=float(regularization),
         iterations=0,
         use_cg=True,
         num_threads=int(threads),
@@ -65,9 +64,8 @@ def als(path, users, items, factors, threads, folder=None, width=0, scale=1, *we
         model.solver(by_item, y, x, model.regularization, num_threads=threads)
 
     def save():
-        os.makedirs(f"{folder}/implicit", exist_ok=True)
-        model.user_factors.tofile(f"{folder}/implicit/users.f32")
-        model.item_factors.tofile(f"{folder}/implicit/items.f32")
+        model.user_factors.tofile(f"{out}/users.f32")
+        model.item_factors.tofile(f"{out}/items.f32")
         return (0,)
 
     return {"next": measured(iteration), "save": save}

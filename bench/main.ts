@@ -3,8 +3,12 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { sizes } from './data.ts'
+import { sizes, usualSizes } from './data.ts'
+import { growth } from './growth.ts'
 import { importing } from './import.ts'
+import { kernelAls } from './kernelAls.ts'
+import { kernelJobs } from './kernelJobs.ts'
+import { kernelTop } from './kernelTop.ts'
 import { type Report, report } from './report.ts'
 import { request } from './request.ts'
 import { segment } from './segment.ts'
@@ -34,15 +38,22 @@ const benchmarks: Record<string, (bench: Bench) => Promise<void>> = {
   segment,
   start,
   request,
+  'kernel.als': kernelAls,
+  'kernel.top': kernelTop,
+  'kernel.jobs': kernelJobs,
+  growth,
 }
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { json: { type: 'string' }, size: { type: 'string', multiple: true } },
 })
-const names = positionals.length > 0 ? positionals : Object.keys(benchmarks)
+/** `kernel` stands for all whose names begin with `kernel.`. */
+const benchmarksOf = (name: string) =>
+  Object.keys(benchmarks).filter((key) => key === name || key.startsWith(`${name}.`))
+const names = positionals.length > 0 ? positionals.flatMap(benchmarksOf) : Object.keys(benchmarks)
 const wrong = [
-  ...names.filter((name) => !(name in benchmarks)),
+  ...positionals.filter((name) => benchmarksOf(name).length === 0),
   ...(values.size ?? []).filter((size) => !(size in sizes)),
 ]
 if (wrong.length > 0) {
@@ -60,7 +71,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const bench: Bench = {
   report: report(),
   folder,
-  sizes: values.size ?? Object.keys(sizes),
+  sizes: values.size ?? usualSizes,
   imported: oncePerSize(async (size) => {
     const dataDir = join(folder, size)
     return { dataDir, measured: await importInto(dataDir, size) }

@@ -15,6 +15,9 @@ export const pairsSizes = {
   '20M': { userCount: 138_000, itemCount: 27_000, pairCount: 20_000_000 },
 } as const satisfies Record<string, PairsSize>
 
+/** Both sides, and the path of the files that a peer reads. */
+export type GeneratedPairs = BothPairs & { path: string }
+
 const tasteCount = 20
 /** Part of the file's name: a change to the numbers below must change it. */
 const version = 1
@@ -24,7 +27,7 @@ const version = 1
  * of one of the user's two tastes, so that there is something to learn. The same size gives the same pairs; they are
  * kept in the cache. Also gives the path: `<path>.starts` and `<path>.columns` hold them as little-endian int32.
  */
-export async function generatedPairs(size: PairsSize): Promise<BothPairs & { path: string }> {
+export async function generatedPairs(size: PairsSize): Promise<GeneratedPairs> {
   const { userCount, itemCount, pairCount } = size
   const path = join(cacheFolder, `pairs-${version}-${userCount}-${itemCount}-${pairCount}`)
   if (!existsSync(`${path}.columns`)) {

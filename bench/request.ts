@@ -21,7 +21,7 @@ type Load = { perSecond: number; p50: number; p99: number }
  */
 export async function request({ report, folder }: Bench): Promise<void> {
   const dataDir = await mkdtemp(join(folder, 'request-'))
-  await serving(dataDir, async (personalize, _pid, endpoint) => {
+  await serving(dataDir, async ({ personalize, endpoint }) => {
     const { schemaArn = '' } = await personalize.createSchema({ name: 'bench', schema })
     const body = JSON.stringify({ schemaArn })
     const bare = startNode([benchFile('bareFastify.ts')])

@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import type { ModelDocument } from '../src/engine/engine.ts'
-import { startImplicit } from './implicit.ts'
+import { paddedWidth } from '../src/engine/local/arrays.ts'
 import type { Bench } from './main.ts'
+import { startPython } from './python.ts'
 import { median } from './report.ts'
 import { filesNamed, segmentIn } from './shop.ts'
 
@@ -22,10 +23,13 @@ export async function segment({ report, sizes, trained }: Bench): Promise<void> 
     const seconds = median(runs.map((run) => run.seconds))
     const [modelFile = ''] = await filesNamed(dataDir, 'models/*/model.json')
     const { userCount, plan } = JSON.parse(await readFile(modelFile, 'utf8')) as ModelDocument
-    const numbers = [userCount, plan.factorCount, lineCount, numResults, availableParallelism()]
-    const peer = await startImplicit(['topk', dirname(modelFile), ...numbers.map(String)])
+    const { factorCount } = plan
+    const shape = [factorCount, paddedWidth(factorCount), lineCount, numResults]
+    const peer = await startPython('implicitPeer.py', [
+      ...['topk', dirname(modelFile), ...shape, availableParallelism()],
+    ])
     const peerSeconds: number[] = []
-    for (let n = 0; peer && n < times; n++) peerSeconds.push(await peer.seconds())
+    for (let n = 0; peer && n < times; n++) peerSeconds.push((await peer.cost()).seconds)
     await peer?.end()
 
     const what = `${lineCount} lines x ${numResults} of ${userCount} users`

@@ -6,24 +6,43 @@ import { Personalize } from '@aws-sdk/client-personalize'
 import { startServer } from '../src/cli/serverProcess.ts'
 import { interactions } from './cache.ts'
 import { queryLines } from './data.ts'
+import { delaySince, type LoopDelay, loopWatch } from './loopDelay.ts'
 
 /**
  * How long some work took and the most memory the server held meanwhile; undefined where the system
- * does not tell.
+ * does not tell. Of a watched server also the delays of its event loop meanwhile, and before, when
+ * it was only polled.
  */
-export type Measured = { seconds: number; peakMb: number | undefined }
+export type Measured = {
+  seconds: number
+  peakMb: number | undefined
+  delays?: { busy: LoopDelay; idle: LoopDelay }
+}
+
+/** A running server, and the file of its event loop's delays where that is watched. */
+export type Server = {
+  personalize: Personalize
+  pid: number
+  endpoint: string
+  delayPath: string | undefined
+}
 
 const arn = (path: string) => `arn:aws:personalize:us-east-1:123456789012:${path}`
 const roleArn = 'arn:aws:iam::123456789012:role/bench'
 const datasetGroupArn = arn('dataset-group/bench')
 const solutionArn = arn('solution/bench')
+const idleMs = 5000
 
 /** Runs `work` against a server of its own on the data directory, and gives what it returns. */
 export async function serving<Result>(
   dataDir: string,
-  work: (personalize: Personalize, pid: number, endpoint: string) => Promise<Result>,
+  work: (server: Server) => Promise<Result>,
+  { watch = false } = {},
 ): Promise<Result> {
-  const server = await startServer(dataDir, ['--log-level', 'error'])
+  const delayPath = watch ? `${dataDir}-loopDelay.json` : undefined
+  const server = await startWith(delayPath === undefined ? {} : loopWatch(delayPath), () =>
+    startServer(dataDir, ['--log-level', 'error']),
+  )
   process.once('exit', server.kill)
   const personalize = new Personalize({
     endpoint: server.endpoint,
@@ -31,11 +50,23 @@ export async function serving<Result>(
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
   })
   try {
-    return await work(personalize, server.pid, server.endpoint)
+    const { pid, endpoint } = server
+    return await work({ personalize, pid, endpoint, delayPath })
   } finally {
     personalize.destroy()
     await server.stop()
     process.off('exit', server.kill)
+  }
+}
+
+/** Calls `start` while this process has `env` too, so that what it starts at once inherits it. */
+function startWith<Result>(env: NodeJS.ProcessEnv, start: () => Result): Result {
+  const before = process.env
+  process.env = { ...before, ...env }
+  try {
+    return start()
+  } finally {
+    process.env = before
   }
 }
 
@@ -44,7 +75,8 @@ export async function importInto(dataDir: string, sizeName: string): Promise<Mea
   const bucket = join(dataDir, 's3', 'bench')
   await mkdir(bucket, { recursive: true })
   await copyFile(await interactions(sizeName), join(bucket, 'interactions.csv'))
-  return serving(dataDir, async (personalize, pid) => {
+  return serving(dataDir, async (server) => {
+    const { personalize } = server
     await personalize.createDatasetGroup({ name: 'bench' })
     const { schemaArn } = await personalize.createSchema({ name: 'bench', schema })
     const { datasetArn } = await personalize.createDataset({
@@ -53,7 +85,7 @@ export async function importInto(dataDir: string, sizeName: string): Promise<Mea
       datasetGroupArn,
       schemaArn,
     })
-    return measured(pid, async () => {
+    return measured(server, async () => {
       const { datasetImportJobArn } = await personalize.createDatasetImportJob({
         jobName: 'bench',
         datasetArn,
@@ -82,23 +114,38 @@ export const schema = JSON.stringify({
   version: '1.0',
 })
 
-/** Trains aws-item-affinity with its default settings, from CreateSolutionVersion to ACTIVE. */
-export const trainIn = (dataDir: string): Promise<Measured> =>
-  serving(dataDir, async (personalize, pid) => {
+type TrainOptions = { factorCount?: number; watch?: true }
+
+/**
+ * Trains aws-item-affinity, with its default settings but for `factorCount`, from
+ * CreateSolutionVersion to ACTIVE.
+ */
+export const trainIn = (
+  dataDir: string,
+  { factorCount, ...options }: TrainOptions = {},
+): Promise<Measured> => {
+  const parameters = factorCount && { hidden_dimension: `${factorCount}` }
+  const work = async (server: Server) => {
+    const { personalize } = server
     await personalize.createSolution({
       name: 'bench',
       datasetGroupArn,
       recipeArn: 'arn:aws:personalize:::recipe/aws-item-affinity',
       performAutoTraining: false,
+      ...(parameters && { solutionConfig: { algorithmHyperParameters: parameters } }),
     })
-    return measured(pid, async () => {
+    return measured(server, async () => {
       const { solutionVersionArn } = await personalize.createSolutionVersion({ solutionArn })
       await active(
         async () =>
           (await personalize.describeSolutionVersion({ solutionVersionArn })).solutionVersion,
       )
     })
-  })
+  }
+  return serving(dataDir, work, options)
+}
+
+type SegmentOptions = { lineCount: number; numResults: number; times: number; watch?: true }
 
 /**
  * Answers the `lineCount` most popular items with `numResults` users each, `times` times in one
@@ -106,16 +153,17 @@ export const trainIn = (dataDir: string): Promise<Measured> =>
  */
 export async function segmentIn(
   dataDir: string,
-  { lineCount, numResults, times }: { lineCount: number; numResults: number; times: number },
+  { lineCount, numResults, times, ...options }: SegmentOptions,
 ): Promise<Measured[]> {
   const bucket = join(dataDir, 's3', 'bench')
   await writeFile(join(bucket, 'queries.json'), queryLines(lineCount))
-  return serving(dataDir, async (personalize, pid) => {
+  const work = async (server: Server) => {
+    const { personalize } = server
     const { solutionVersions = [] } = await personalize.listSolutionVersions({ solutionArn })
     const runs: Measured[] = []
     for (let n = 0; n < times; n++)
       runs.push(
-        await measured(pid, async () => {
+        await measured(server, async () => {
           const { batchSegmentJobArn } = await personalize.createBatchSegmentJob({
             jobName: `bench-${n}`,
             solutionVersionArn: solutionVersions[0]!.solutionVersionArn,
@@ -131,7 +179,8 @@ export async function segmentIn(
         }),
       )
     return runs
-  })
+  }
+  return serving(dataDir, work, options)
 }
 
 type Ending = { status?: string | undefined; failureReason?: string | undefined }
@@ -149,12 +198,24 @@ async function active(describe: () => Promise<Ending | undefined>): Promise<void
   }
 }
 
-async function measured(pid: number, work: () => Promise<void>): Promise<Measured> {
+async function measured(server: Server, work: () => Promise<void>): Promise<Measured> {
+  const { pid, delayPath } = server
   await settle(pid)
+  const idle = delayPath && (await idleDelay(server, delayPath))
   const began = performance.now()
   await work()
   const seconds = (performance.now() - began) / 1000
-  return { seconds, peakMb: await peakMb(pid) }
+  const found = { seconds, peakMb: await peakMb(pid) }
+  if (!idle) return found
+  return { ...found, delays: { idle, busy: await delaySince(delayPath, pid) } }
+}
+
+/** Delays of a server that is polled as often as for a job but has none. */
+async function idleDelay({ personalize, pid }: Server, delayPath: string): Promise<LoopDelay> {
+  await delaySince(delayPath, pid)
+  for (const end = performance.now() + idleMs; performance.now() < end; await sleep(50))
+    await personalize.describeDatasetGroup({ datasetGroupArn })
+  return delaySince(delayPath, pid)
 }
 
 /**

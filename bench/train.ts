@@ -4,20 +4,21 @@ import { join } from 'node:path'
 import { openDuck, withConnection } from '../src/data/duck.ts'
 import type { Snapshot, TrainingPlan } from '../src/engine/engine.ts'
 import type { Pairs } from '../src/engine/local/arrays.ts'
-import { threadKernel } from '../src/engine/local/kernel.ts'
+import { stepsPerSolve } from '../src/engine/local/factorise.ts'
+import type { BothPairs, Kernel } from '../src/engine/local/kernel.ts'
 import { prepareEvents } from '../src/engine/local/prepare.ts'
 import { pairsOf, wholeRanges } from '../src/engine/local/split.ts'
-import { openThreads } from '../src/engine/local/threads.ts'
 import { hiddenDimension } from '../src/recipes/userSegmentation.ts'
+import { costOf, inTurn } from './cost.ts'
 import { sizes } from './data.ts'
-import { startImplicit } from './implicit.ts'
+import { fastest, iterate, signal, startFactors, withKernel } from './kernel.ts'
 import type { Bench } from './main.ts'
-import { median } from './report.ts'
+import { startPython } from './python.ts'
 import { filesNamed } from './shop.ts'
 
 const factorCount = hiddenDimension.default
 const times = 3
-const { signal } = new AbortController()
+const threadCount = availableParallelism()
 
 /**
  * A training from Create to ACTIVE, and one sweep of its ALS in turn with an iteration of
@@ -33,57 +34,38 @@ export async function train({ report, folder, sizes: names, trained }: Bench): P
     if (peakMb !== undefined) report.add(`train.${size}.peak_mb`, peakMb, 'MB')
 
     const parquet = await filesNamed(dataDir, 'datasets/**/*.parquet')
-    const { ours, implicit } = await sweeps(parquet, join(folder, 'pairs'))
-    const peer = implicit && { name: 'implicit', value: median(implicit) }
-    const threads = `${availableParallelism()} threads, 3 CG steps`
+    const { ours, peer } = await sweeps(parquet, join(folder, 'pairs'))
     report.add(
       `train.${size}.sweep_seconds`,
-      median(ours),
+      ours.seconds,
       's',
-      peer,
-      peer ? threads : 'no implicit',
+      peer && { name: 'implicit', value: peer.seconds },
+      peer ? `${threadCount} threads; CG steps: ${stepsPerSolve}, implicit 3` : 'no implicit',
     )
   }
 }
 
-/**
- * Seconds of sweeps over users and items, ours and the peer's on the same pairs, width and threads,
- * in turn.
- */
-async function sweeps(interactions: string[], path: string) {
-  const threadCount = availableParallelism()
-  const threads = openThreads(threadCount)
-  const kernel = threadKernel(threads)
-  const { byUser, byItem } = await readPairs(kernel, interactions, `${path}-scratch`)
-  await writePairs(path, byUser)
-  const shape = [byUser.rowCount, byUser.columnCount, factorCount, threadCount]
-  const peer = await startImplicit(['sweep', path, ...shape.map(String)])
-  const users = await kernel.init(byUser.rowCount, factorCount, 0.01, 1, signal)
-  const items = await kernel.init(byItem.rowCount, factorCount, 0.01, 2, signal)
-  const settings = { alpha0: 0.1, lambda: 0.001, steps: 3 }
-  const ours: number[] = []
-  const implicit: number[] = []
-  for (let n = 0; n <= times; n++) {
-    const began = performance.now()
-    await kernel.solve(byUser, users, items, settings, signal)
-    await kernel.solve(byItem, items, users, settings, signal)
-    const seconds = (performance.now() - began) / 1000
-    const peerSeconds = await peer?.seconds()
-    // The first of each warms up.
-    if (n === 0) continue
-    ours.push(seconds)
-    if (peerSeconds !== undefined) implicit.push(peerSeconds)
-  }
-  await peer?.end()
-  await threads.close()
-  return { ours, implicit: peer && implicit }
-}
+/** Sweeps, ours and the peer's on the same pairs, width and threads, in turn. */
+const sweeps = (interactions: string[], path: string) =>
+  withKernel(threadCount, fastest, async (kernel) => {
+    const pairs = await readPairs(kernel, interactions, `${path}-scratch`)
+    const { byUser } = pairs
+    await writePairs(path, byUser)
+    const shape = [byUser.rowCount, byUser.columnCount, factorCount, threadCount]
+    const implicit = await startPython('implicitPeer.py', ['als', path, ...shape])
+    const factors = await startFactors(kernel, pairs, factorCount)
+    const options = { alpha0: 0.1, ridge: 1, ridgePerPair: 0.001, steps: stepsPerSolve }
+    const sweep = () => costOf(() => iterate(kernel, pairs, factors, options))
+    const costs = await inTurn(times, sweep, implicit?.cost)
+    await implicit?.end()
+    return costs
+  })
 
 async function readPairs(
-  kernel: ReturnType<typeof threadKernel>,
+  kernel: Kernel,
   interactions: string[],
   scratch: string,
-): Promise<{ byUser: Pairs; byItem: Pairs }> {
+): Promise<BothPairs> {
   const plan: TrainingPlan = {
     ...{ model: 'itemAffinity', factorCount, seed: 1 },
     ...{ events: [], attributes: [] },

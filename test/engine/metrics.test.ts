@@ -5,9 +5,9 @@ import { newestFifth } from '../../src/engine/local/split.ts'
 
 const list = (...users: number[]) => Uint32Array.from(users)
 
-test('hits, recall and coverage are those worked out by hand (spec H.3, H.5)', () => {
+test('hits, recall and coverage are those worked out by hand (spec H.3, H.5)', async () => {
   // 300 users: K = 3. Hits 2, 0, 1; recall 2/3, 0/1, 1/2; users in segments 0 1 2 3 4.
-  const metrics = segmentMetrics(
+  const metrics = await segmentMetrics(
     [list(0, 1, 2), list(0, 1, 3), list(4, 0, 1)],
     [list(1, 2, 10, 11), list(99), list(4, 200)],
     300,

@@ -1,6 +1,6 @@
 import { type DuckDBConnection, LIST, listValue, VARCHAR } from '@duckdb/node-api'
 import { columnTypes } from '../../data/columnCondition.ts'
-import { identifier } from '../../data/duck.ts'
+import { chunksOf, identifier, numbersOf } from '../../data/duck.ts'
 import { itemColumn } from '../../data/itemAttributes.ts'
 import { JobFailure } from '../../errors.ts'
 import type { AttributeColumn, Snapshot, TrainingPlan } from '../engine.ts'
@@ -60,14 +60,12 @@ export async function attributeSets(
        WHERE value IS NOT NULL ORDER BY 1, 2`,
     )
     const itemsOf: number[][] = []
-    for (let chunk = await rows.fetchChunk(); chunk?.rowCount; chunk = await rows.fetchChunk()) {
-      const values = chunk.getColumnVector(0)
-      const items = chunk.getColumnVector(1)
-      for (let row = 0; row < chunk.rowCount; row++) {
-        const at = values.getItem(row) as number
-        itemsOf[at] ??= []
-        itemsOf[at].push(items.getItem(row) as number)
-      }
+    for await (const chunk of chunksOf(rows)) {
+      const items = numbersOf(chunk, 1, Uint32Array)
+      numbersOf(chunk, 0, Uint32Array).forEach((value, row) => {
+        itemsOf[value] ??= []
+        itemsOf[value].push(items[row]!)
+      })
     }
     for (const items of itemsOf) sets.push(Uint32Array.from(items))
   }

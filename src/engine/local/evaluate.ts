@@ -42,7 +42,9 @@ export function formWeights(
   if (form === 's*a') weights.set(activity)
   if (form === 's*a/z') {
     // A user with hardly any affinity to anything must not win by a division through almost nothing.
-    const floor = 1e-3 * (normaliser.reduce((sum, z) => sum + z, 0) / normaliser.length) + 1e-12
+    let sum = 0
+    for (const z of normaliser) sum += z
+    const floor = 1e-3 * (sum / normaliser.length) + 1e-12
     for (let u = 0; u < weights.length; u++) weights[u] = activity[u]! / (normaliser[u]! + floor)
   }
   return weights
@@ -105,7 +107,9 @@ export async function evaluate(
   }
   const lists = await kernel.topUsers(options, signal)
   const actual = queries.map((query) => query.actual)
-  return lists.map((top) => segmentMetrics(top, actual, userCount))
+  const metrics: SegmentMetrics[] = []
+  for (const top of lists) metrics.push(await segmentMetrics(top, actual, userCount))
+  return metrics
 }
 
 function usersOf(items: Uint32Array, test: Pairs): Uint32Array {

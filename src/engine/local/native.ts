@@ -28,13 +28,14 @@ const { platform, arch } = process
 const path = fileURLToPath(
   new URL(`../../../build/kernel/${platform}-${arch}.node`, import.meta.url),
 )
+const buildPath = fileURLToPath(new URL('../../../kernel/build.mjs', import.meta.url))
 const { addon, missing } = load()
 
 function load(): { addon: Addon | undefined; missing: string } {
   if (!existsSync(path))
     return {
       addon: undefined,
-      missing: 'the native kernel is not built; install cargo (https://rustup.rs) and run npm ci',
+      missing: `the native kernel is not built; with cargo (https://rustup.rs), node ${buildPath} does`,
     }
   try {
     return { addon: createRequire(import.meta.url)(path) as Addon, missing: '' }

@@ -1,0 +1,84 @@
+import { rm } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { hiddenDimension } from '../src/recipes/userSegmentation.ts'
+import { sizes } from './data.ts'
+import type { Bench } from './main.ts'
+import { median, type Report } from './report.ts'
+import { importInto, type Measured, segmentIn, trainIn } from './shop.ts'
+
+type Goal = { must: number; stretch: number }
+type Goals = { seconds: Goal; mb: Goal }
+type Segments = { size: string; lineCount: number; numResults: number; goals: Goals }
+
+const times = 3
+const factorCount = 64
+const training = {
+  size: '20M',
+  goals: { seconds: { must: 360, stretch: 180 }, mb: { must: 8000, stretch: 4000 } },
+}
+const segments: Segments[] = [
+  {
+    ...{ size: '1Musers', lineCount: 500, numResults: 100_000 },
+    goals: { seconds: { must: 90, stretch: 45 }, mb: { must: 4000, stretch: 2000 } },
+  },
+  {
+    ...{ size: '5Musers', lineCount: 1, numResults: 5_000_000 },
+    goals: { seconds: { must: 20, stretch: 8 }, mb: { must: 6000, stretch: 4000 } },
+  },
+]
+const delayMsMax = 20
+
+/** Large jobs from Create to ACTIVE beside goals, and the delays of the server's event loop. */
+export async function kernelJobs({ report, folder }: Bench): Promise<void> {
+  const { size, goals } = training
+  const dataDir = join(folder, `${size}-jobs`)
+  await importInto(dataDir, size)
+  const measured = await trainIn(dataDir, { watch: true })
+  await rm(dataDir, { recursive: true })
+  const threads = `${availableParallelism()} threads`
+  const note = `hidden_dimension ${hiddenDimension.default}, ${threads}, once`
+  addRows(report, `job.${size}.train`, [measured], goals, note)
+  for (const job of segments) await segmentJob(report, folder, job)
+}
+
+async function segmentJob(report: Report, folder: string, job: Segments): Promise<void> {
+  const { size, lineCount, numResults, goals } = job
+  const dataDir = join(folder, `${size}-jobs`)
+  await importInto(dataDir, size)
+  await trainIn(dataDir, { factorCount })
+  const runs = await segmentIn(dataDir, { lineCount, numResults, times, watch: true })
+  await rm(dataDir, { recursive: true })
+  const users = sizes[size]!.userCount.toLocaleString('en-US')
+  const note = `${lineCount} lines x ${numResults.toLocaleString('en-US')} of ${users} users`
+  addRows(report, `job.${size}.segment`, runs, goals, note)
+}
+
+/** The middle of the times, the most memory, the longest delay. */
+function addRows(report: Report, name: string, runs: Measured[], goals: Goals, note: string): void {
+  const add = (
+    what: string,
+    value: number,
+    unit: string,
+    goal: Partial<Goal> & { must: number },
+    said: string,
+  ) => {
+    const { must, stretch } = goal
+    report.reach({
+      ...{ name: `${name}_${what}`, value, unit, better: 'smaller', note: said },
+      peer: { name: 'goal', value: must },
+      goal: { must: 1, ...(stretch !== undefined && { stretch: must / stretch }) },
+    })
+  }
+  add('seconds', median(runs.map((run) => run.seconds)), 's', goals.seconds, note)
+  const [peaks, busy, idle] = [
+    runs.flatMap(({ peakMb }) => peakMb ?? []),
+    runs.flatMap(({ delays }) => delays?.busy ?? []),
+    runs.flatMap(({ delays }) => delays?.idle ?? []),
+  ]
+  if (peaks.length > 0) add('peak_mb', Math.max(...peaks), 'MB', goals.mb, '')
+  const longest = (delays: typeof busy) => Math.max(...delays.map(({ maxMs }) => maxMs))
+  const p99 = Math.max(...busy.map(({ p99Ms }) => p99Ms)).toPrecision(3)
+  const beside = `p99 ${p99} ms; idle ${longest(idle).toPrecision(3)} ms`
+  add('longest_delay_ms', longest(busy), 'ms', { must: delayMsMax }, beside)
+}
