@@ -6,6 +6,7 @@ mod als;
 mod axes;
 mod door;
 mod items;
+mod screen;
 mod simd;
 mod tile;
 mod users;

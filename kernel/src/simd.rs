@@ -29,6 +29,14 @@ pub trait Simd: Copy {
     /// The sum of each vector.
     unsafe fn sums(v: [Self::V; 8]) -> [f32; 8];
     unsafe fn prefetch(_at: *const f32) {}
+    /// Whether the machine multiplies bfloat16; if so, LANES is 16 and the next two are there.
+    const ROUNDS: bool = false;
+    /// Rounds 32 numbers to 16 pairs.
+    unsafe fn round(_from: *const f32, _to: *mut u32) {}
+    /// sum[j] + the products of a pair with the pair b[j]
+    unsafe fn products(_pair: u32, _b: *const u32, sum: Self::V) -> Self::V {
+        sum
+    }
 }
 
 /// A routine that can be compiled for each instruction set.
@@ -62,6 +70,8 @@ pub fn dispatch<W: Work>(name: &str, work: W) -> W::Out {
     unsafe {
         match name {
             #[cfg(target_arch = "x86_64")]
+            "avx512" if is_x86_feature_detected!("avx512bf16") => avx512_bf16(work),
+            #[cfg(target_arch = "x86_64")]
             "avx512" => avx512(work),
             #[cfg(target_arch = "x86_64")]
             "avx2" => avx2(work),
@@ -75,7 +85,13 @@ pub fn dispatch<W: Work>(name: &str, work: W) -> W::Out {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 unsafe fn avx512<W: Work>(work: W) -> W::Out {
-    unsafe { work.run::<Avx512>() }
+    unsafe { work.run::<Avx512<false>>() }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn avx512_bf16<W: Work>(work: W) -> W::Out {
+    unsafe { work.run::<Avx512<true>>() }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -86,11 +102,11 @@ unsafe fn avx2<W: Work>(work: W) -> W::Out {
 
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
-pub struct Avx512;
+pub struct Avx512<const BF16: bool>;
 
 #[cfg(target_arch = "x86_64")]
 #[rustfmt::skip]
-impl Simd for Avx512 {
+impl<const BF16: bool> Simd for Avx512<BF16> {
     type V = __m512;
     const LANES: usize = 16;
     const TILE_ROWS: usize = 8;
@@ -104,6 +120,21 @@ impl Simd for Avx512 {
     #[inline(always)] unsafe fn min(a: __m512, b: __m512) -> __m512 { unsafe { _mm512_min_ps(a, b) } }
     #[inline(always)] unsafe fn above(a: __m512, b: __m512) -> u32 { unsafe { _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ) as u32 } }
     #[inline(always)] unsafe fn prefetch(at: *const f32) { unsafe { _mm_prefetch(at.cast(), _MM_HINT_T1) } }
+    const ROUNDS: bool = BF16;
+    #[inline(always)]
+    unsafe fn round(from: *const f32, to: *mut u32) {
+        unsafe {
+            let pairs = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(from.add(16)), _mm512_loadu_ps(from));
+            _mm512_storeu_si512(to.cast(), std::mem::transmute::<__m512bh, __m512i>(pairs));
+        }
+    }
+    #[inline(always)]
+    unsafe fn products(pair: u32, b: *const u32, sum: __m512) -> __m512 {
+        unsafe {
+            let bf16 = |pairs: __m512i| std::mem::transmute::<__m512i, __m512bh>(pairs);
+            _mm512_dpbf16_ps(sum, bf16(_mm512_set1_epi32(pair as i32)), bf16(_mm512_loadu_si512(b.cast())))
+        }
+    }
     #[inline(always)]
     unsafe fn sums(v: [__m512; 8]) -> [f32; 8] {
         unsafe {

@@ -1,6 +1,7 @@
 //! Affinities of users to queries, and the best users of each.
 
 use crate::door::{Indexes, Out, require};
+use crate::screen::{Rounded, dots, multiply_rounded, round_rows};
 use crate::simd::{Simd, Work};
 use crate::tile::{Left, PANEL, multiply};
 
@@ -25,6 +26,8 @@ struct Panel {
     query: usize,
     queries: usize,
     kind: Kind,
+    /// For a first look, where that is worth it.
+    rounded: Option<Rounded>,
 }
 #[derive(PartialEq)]
 enum Kind {
@@ -65,7 +68,7 @@ impl Queries<'_> {
     }
 
     fn panel(&self, query: usize, queries: usize, kind: Kind) -> Panel {
-        Panel { factors: vec![0f32; self.width * PANEL], query, queries, kind }
+        Panel { factors: vec![0f32; self.width * PANEL], query, queries, kind, rounded: None }
     }
 
     fn fill(&self, factors: &mut [f32], column: usize, row: usize) {
@@ -82,11 +85,27 @@ struct Block {
     sums: [f32; USERS * PANEL],
     /// The sum of all affinities so far: finite as long as each is.
     all: f32,
+    /// The users' rounded factors and the lengths of the unrounded.
+    rounded: Vec<u32>,
+    lengths: [f32; USERS],
 }
 
 impl Block {
-    fn new() -> Self {
-        Self { scores: [0.0; USERS * PANEL], sums: [0.0; USERS * PANEL], all: 0.0 }
+    fn new(width: usize) -> Self {
+        let rounded = vec![0; USERS * width / 2];
+        Self { scores: [0.0; USERS * PANEL], sums: [0.0; USERS * PANEL], all: 0.0, rounded, lengths: [0.0; USERS] }
+    }
+
+    /// Adds the affinities of the first users to the sum of all.
+    #[inline(always)]
+    unsafe fn add_all<S: Simd>(&mut self, count: usize) {
+        let mut all = [unsafe { S::splat(0.0) }; 8];
+        for k in (0..count * PANEL).step_by(8 * S::LANES) {
+            for (n, sum) in all.iter_mut().enumerate().take((count * PANEL - k) / S::LANES) {
+                *sum = unsafe { S::add(*sum, S::load(self.scores.as_ptr().add(k + n * S::LANES))) };
+            }
+        }
+        self.all += unsafe { S::sums(all) }.iter().sum::<f32>();
     }
 
     /// Scores users first..last, at most USERS, for a panel; false where the panel's set goes on in the next.
@@ -96,13 +115,7 @@ impl Block {
         let left = Left { at: users[first * width..last * width].as_ptr(), step: width, turned: false };
         let factors = panel.factors.as_ptr();
         unsafe { multiply::<S>(left, count, factors, PANEL, width, self.scores.as_mut_ptr()) };
-        let mut all = [unsafe { S::splat(0.0) }; 8];
-        for k in (0..count * PANEL).step_by(8 * S::LANES) {
-            for n in 0..8.min((count * PANEL - k) / S::LANES) {
-                all[n] = unsafe { S::add(all[n], S::load(self.scores.as_ptr().add(k + n * S::LANES))) };
-            }
-        }
-        self.all += unsafe { S::sums(all) }.iter().sum::<f32>();
+        unsafe { self.add_all::<S>(count) };
         if panel.kind == Kind::Singles {
             return true;
         }
@@ -144,7 +157,7 @@ impl Work for Scores<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let panels = self.queries.panels();
-        let mut block = Block::new();
+        let mut block = Block::new(self.queries.width);
         for (first, last) in ranges(self.from, self.to) {
             for panel in &panels {
                 if unsafe { !block.score::<S>(self.users, self.queries.width, first, last, panel) } {
@@ -183,12 +196,15 @@ pub struct TopUsers<'a> {
 const SAMPLE: usize = 8192;
 const SAMPLE_RUN: usize = 8;
 const SAMPLE_FROM: usize = 8 * SAMPLE;
+/// A first look costs half of a score, and each user that it lets through several: lists that are longer than this
+/// share of the users are not worth it.
+const SCREEN_SHARE: usize = 128;
 
 impl Work for TopUsers<'_> {
     type Out = ();
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let panels = self.queries.panels();
+        let mut panels = self.queries.panels();
         let own = self.queries.to - self.queries.from;
         let mut lists: Vec<Best> =
             (0..self.forms.len() * own).map(|_| Best::new(self.result_count, self.user_count)).collect();
@@ -197,11 +213,15 @@ impl Work for TopUsers<'_> {
             if sampled {
                 self.guess_floors::<S>(&panels, &mut lists);
             }
+            if S::ROUNDS && self.result_count < self.user_count / SCREEN_SHARE {
+                self.add_rounded(&mut panels, &lists);
+            }
             self.scan::<S>(&panels, &mut lists, ranges(0, self.user_count));
             // A guess too high, which hardly ever happens, leaves a list short: then without.
             if sampled && lists.iter().any(|list| list.keys.len() < self.result_count && list.floor > f32::NEG_INFINITY)
             {
                 lists.iter_mut().for_each(|list| list.restart(f32::NEG_INFINITY));
+                panels.iter_mut().for_each(|panel| panel.rounded = None);
                 self.scan::<S>(&panels, &mut lists, ranges(0, self.user_count));
             }
         }
@@ -219,17 +239,43 @@ impl Work for TopUsers<'_> {
 }
 
 impl TopUsers<'_> {
+    /// Lets single queries take a first look, where all lists of a panel have a floor to compare with.
+    fn add_rounded(&self, panels: &mut [Panel], lists: &[Best]) {
+        let own = self.queries.to - self.queries.from;
+        for panel in panels.iter_mut().filter(|panel| panel.kind == Kind::Singles) {
+            let query = panel.query - self.queries.from;
+            let floors = |form: usize| &lists[form * own + query..][..panel.queries];
+            if (0..self.forms.len()).all(|form| floors(form).iter().all(|list| list.floor > f32::NEG_INFINITY)) {
+                panel.rounded = Some(Rounded::new(&panel.factors));
+            }
+        }
+    }
+
     /// Adds the users of the ranges to the lists, form by form and query by query.
     #[inline(always)]
     unsafe fn scan<S: Simd>(&self, panels: &[Panel], lists: &mut [Best], ranges: impl Iterator<Item = (usize, usize)>) {
-        let own = self.queries.to - self.queries.from;
-        let mut block = Block::new();
+        let (own, width) = (self.queries.to - self.queries.from, self.queries.width);
+        let screens = panels.iter().any(|panel| panel.rounded.is_some());
+        let mut block = Block::new(width);
+        let mut passed = vec![];
         for (first, last) in ranges {
             if (self.stopped)() {
                 return;
             }
+            if screens {
+                let users = &self.users[first * width..last * width];
+                unsafe { round_rows::<S>(users, width, &mut block.rounded, &mut block.lengths) };
+            }
             for panel in panels {
-                if unsafe { !block.score::<S>(self.users, self.queries.width, first, last, panel) } {
+                let mut margins = [0f32; PANEL];
+                if let Some(rounded) = &panel.rounded {
+                    margins = rounded.margins;
+                    let (users, scores) = (block.rounded.as_ptr(), block.scores.as_mut_ptr());
+                    unsafe {
+                        multiply_rounded::<S>(users, last - first, width, rounded, scores);
+                        block.add_all::<S>(last - first);
+                    }
+                } else if unsafe { !block.score::<S>(self.users, width, first, last, panel) } {
                     continue;
                 }
                 let query = panel.query - self.queries.from;
@@ -239,15 +285,19 @@ impl TopUsers<'_> {
                     // Columns without a query refuse everything.
                     let mut floor = [f32::INFINITY; PANEL];
                     floor.iter_mut().zip(lists.iter()).for_each(|(floor, list)| *floor = list.floor);
+                    passed.clear();
                     for index in first..last {
                         let row = block.scores[(index - first) * PANEL..].as_ptr();
                         let weight = weights.map_or(1.0, |all| all[index]);
                         let mut scaled = [0f32; PANEL];
                         let mut above = 0u32;
                         for k in (0..PANEL).step_by(S::LANES) {
-                            // SAFETY: a user has PANEL scores, and there are as many floors.
+                            // SAFETY: a user has PANEL scores, and there are as many floors and margins.
                             unsafe {
-                                let (score, zero) = (S::load(row.add(k)), S::splat(0.0));
+                                let (length, margin) =
+                                    (S::splat(block.lengths[index - first]), margins.as_ptr().add(k));
+                                let (score, zero) =
+                                    (S::fma(length, S::load(margin), S::load(row.add(k))), S::splat(0.0));
                                 let value = S::fma(S::max(score, zero), S::splat(weight), S::min(score, zero));
                                 above |= S::above(value, S::load(floor.as_ptr().add(k))) << k;
                                 S::store(scaled.as_mut_ptr().add(k), value);
@@ -256,15 +306,48 @@ impl TopUsers<'_> {
                         while above != 0 {
                             let column = above.trailing_zeros() as usize;
                             above &= above - 1;
-                            if masks[column].is_none_or(|mask| mask[index >> 3] >> (index & 7) & 1 == 1) {
+                            if !masks[column].is_none_or(|mask| mask[index >> 3] >> (index & 7) & 1 == 1) {
+                                continue;
+                            }
+                            if panel.rounded.is_some() {
+                                passed.push((index, column));
+                            } else {
                                 floor[column] = lists[column].add(scaled[column], index as u32);
                             }
                         }
                     }
+                    unsafe { self.score_passed(&passed, panel.query, *weights, lists) };
                 }
             }
         }
         require(block.all.is_finite(), FINITE);
+    }
+
+    /// Scores the users that a first look let through, (user, column) each, and adds them where they exceed the floor.
+    #[inline(always)]
+    unsafe fn score_passed(
+        &self,
+        passed: &[(usize, usize)],
+        query: usize,
+        weights: Option<&[f32]>,
+        lists: &mut [Best],
+    ) {
+        let width = self.queries.width;
+        for group in passed.chunks(8) {
+            let of = |j: usize| group[j.min(group.len() - 1)];
+            let x = std::array::from_fn(|j| self.users[of(j).0 * width..][..width].as_ptr());
+            let y = std::array::from_fn(|j| {
+                self.queries.rows[self.queries.starts.get(query + of(j).1) * width..][..width].as_ptr()
+            });
+            let scores = unsafe { dots(x, y, width) };
+            for (&(user, column), score) in group.iter().zip(scores) {
+                let weight = weights.map_or(1.0, |all| all[user]);
+                let scaled = if score > 0.0 { score * weight } else { score };
+                if scaled > lists[column].floor {
+                    lists[column].add(scaled, user as u32);
+                }
+            }
+        }
     }
 
     /// Lets every list begin with a floor that about as many users exceed as it wants, and five deviations more.

@@ -90,6 +90,40 @@ for (const instructions of sets) {
     }
   })
 
+  test(`${instructions}: among many users a segment is that of a full sort of the scores`, async () => {
+    // So many that a sample sets the floors, and where the machine can, a rough look comes first.
+    const userCount = 70_000
+    const draw = random(3)
+    const users = await native.init(userCount, 40, 1, 1, signal)
+    const items = await native.init(40, 40, 1, 2, signal)
+    const weights = sharedFloats32(userCount).map(() => 4 * draw.uniform())
+    const mask = sharedBytes(Math.ceil(userCount / 8)).map(() => 256 * draw.uniform())
+    const rare = sharedBytes(mask.length)
+    rare[5000] = 0b1011
+    const queries = Array.from({ length: 40 }, (_, n) => ({
+      items: n === 35 ? Uint32Array.of(1, 2) : Uint32Array.of(n),
+    }))
+    const masks = queries.map((_, n) => (n < 30 ? undefined : n === 39 ? rare : mask))
+    const forms = [undefined, weights]
+    const scores = await native.score(users, items, queries, signal)
+    for (const resultCount of [1, 100, 500]) {
+      const options = { users, items, queries, masks, forms, resultCount }
+      const lists = await native.topUsers(options, signal)
+      lists.forEach((ofForm, form) => {
+        ofForm.forEach((list, query) => {
+          const own = scores
+            .slice(query * userCount, (query + 1) * userCount)
+            .map((score, user) => (form === 1 && score > 0 ? score * weights[user]! : score))
+          const allowed = Uint32Array.from({ length: userCount }, (_, user) => user).filter(
+            (user) => ((masks[query]?.[user >> 3] ?? 255) >> (user & 7)) & 1,
+          )
+          const best = allowed.sort((a, b) => own[b]! - own[a]! || a - b)
+          assert.deepEqual(list, best.slice(0, resultCount))
+        })
+      })
+    }
+  })
+
   test(`${instructions}: co-occurrence and ridge weights are those of the twin`, async () => {
     for (const pairs of [randomPairs(300, 60, 12), randomPairs(1, 20, 9), randomPairs(30, 1, 1)]) {
       const items = Uint32Array.from({ length: pairs.byItem.rowCount + 1 }, (_, item) =>
