@@ -221,15 +221,15 @@ test('the joined ids are JSON, commas between', async () => {
   lines.set(Buffer.from(text))
   const wanted = Uint32Array.of(6, 5, 4, 3, 2, 1, 0, 4)
   for (const kernel of [testKernel(), reference]) {
-    const offsets = await kernel.lineStarts(lines, names.length, signal)
-    const joined = await kernel.joinIds({ lines, offsets }, wanted, 64, signal)
+    const found = await kernel.idLines(lines, names.length, signal)
+    const joined = await kernel.joinIds(found, wanted, signal)
     const ids = JSON.parse(`[${Buffer.from(joined)}]`)
     assert.deepEqual(
       ids,
       Array.from(wanted, (n) => names[n]),
     )
-    assert.equal((await kernel.joinIds({ lines, offsets }, Uint32Array.of(), 64, signal)).length, 0)
-    await assert.rejects(kernel.joinIds({ lines, offsets }, Uint32Array.of(7), 64, signal))
+    assert.equal((await kernel.joinIds(found, Uint32Array.of(), signal)).length, 0)
+    await assert.rejects(kernel.joinIds(found, Uint32Array.of(7), signal))
   }
 })
 

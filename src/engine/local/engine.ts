@@ -37,7 +37,7 @@ export function localEngine(options: {
         run.signal,
       ),
     async open(folder, signal) {
-      return openModel(kernel, await readModel(kernel, folder, signal), folder)
+      return openModel(kernel, await readModel(kernel, folder, signal), folder, signal)
     },
     close: () => pool.close(),
   }

@@ -1,5 +1,6 @@
 import type { ScoreForm } from '../engine.ts'
-import { type Factors, type Pairs, sharedFloats32 } from './arrays.ts'
+import type { Factors, Pairs } from './arrays.ts'
+import type { UserWeights } from './forms.ts'
 import type { Kernel } from './kernel.ts'
 import { onePercent, type SegmentMetrics, segmentMetrics } from './metrics.ts'
 import { random, sample } from './random.ts'
@@ -15,9 +16,6 @@ const attributeQueriesMax = 300
 const attributeDotsMax = 150_000_000
 const normaliserItems = 500
 
-/** What ranks users besides the affinity: the event counts a and the sum z of positive affinities to random items. */
-export type UserWeights = { activity: Uint32Array; normaliser: Float32Array }
-
 /** z: every user's sum of max(0, x.y) over 500 seeded random items. */
 export async function normaliserOf(
   kernel: Kernel,
@@ -28,26 +26,6 @@ export async function normaliserOf(
 ): Promise<Float32Array> {
   const chosen = sample(items.rowCount, normaliserItems, random(seed, 1))
   return kernel.score(users, items, [{ items: chosen }], signal)
-}
-
-/** The factor by which a form multiplies the affinity; undefined for `s` alone. */
-export function formWeights(
-  form: ScoreForm,
-  { activity, normaliser }: UserWeights,
-): Float32Array | undefined {
-  if (form === 's') return undefined
-  const weights = sharedFloats32(activity.length)
-  if (form === 's*sqrt(a)')
-    for (let u = 0; u < weights.length; u++) weights[u] = Math.sqrt(activity[u]!)
-  if (form === 's*a') weights.set(activity)
-  if (form === 's*a/z') {
-    // A user with hardly any affinity to anything must not win by a division through almost nothing.
-    let sum = 0
-    for (const z of normaliser) sum += z
-    const floor = 1e-3 * (sum / normaliser.length) + 1e-12
-    for (let u = 0; u < weights.length; u++) weights[u] = activity[u]! / (normaliser[u]! + floor)
-  }
-  return weights
 }
 
 /** Up to 1,500 seeded random items that training knows and somebody acted on in the held-out pairs. */
@@ -100,9 +78,11 @@ export async function evaluate(
   signal: AbortSignal,
 ): Promise<SegmentMetrics[]> {
   const userCount = factors.users.rowCount
+  const formWeights: (Float32Array | undefined)[] = []
+  for (const form of forms) formWeights.push(await kernel.formWeights(form, weights, signal))
   const options = {
     ...{ ...factors, queries, resultCount: onePercent(userCount) },
-    forms: forms.map((form) => formWeights(form, weights)),
+    forms: formWeights,
     masks: queries.map(() => undefined),
   }
   const lists = await kernel.topUsers(options, signal)

@@ -25,14 +25,23 @@ export function joinIds({ lines, offsets, users, out, written }: JoinArgs, _bloc
   written[0] = Math.max(0, to - 1)
 }
 
-/** Finds where each line of `lines` begins, and the end of the last; `offsets` has one element more than lines. */
+/**
+ * Finds where each line of `lines` begins, and the end of the last; `offsets` has one element more than lines. Puts the
+ * bytes of the longest line into `longest[0]`.
+ */
 export function lineStarts(
-  args: { lines: Uint8Array; offsets: Uint32Array },
+  args: { lines: Uint8Array; offsets: Uint32Array; longest: Uint32Array },
   _block: number,
 ): void {
-  const { lines, offsets } = args
+  const { lines, offsets, longest } = args
   let line = 0
-  for (let at = 0; at < lines.length; at++) if (lines[at] === newline) offsets[++line] = at + 1
+  let most = 1
+  for (let at = 0; at < lines.length; at++) {
+    if (lines[at] !== newline) continue
+    most = Math.max(most, at + 1 - offsets[line]!)
+    offsets[++line] = at + 1
+  }
+  longest[0] = most
   if (line !== offsets.length - 1)
     throw new Error(`There are ${line} ids instead of ${offsets.length - 1}.`)
 }

@@ -1,3 +1,4 @@
+import type { ScoreForm } from '../engine.ts'
 import type { InitArgs, SolveArgs } from './als.ts'
 import {
   emptyFactors,
@@ -10,6 +11,7 @@ import {
   sharedFloats64,
   sharedInts,
 } from './arrays.ts'
+import type { UserWeights } from './forms.ts'
 import { gramBlockCount, gramSum } from './gram.ts'
 import type { Threads } from './threads.ts'
 import type { VerbArgs } from './verbs.ts'
@@ -33,8 +35,8 @@ export type TopUsersOptions = {
   resultCount: number
 }
 
-/** Ids as JSON texts, a line each, and where each line begins (one element more than lines). */
-export type IdLines = { lines: Uint8Array; offsets: Uint32Array }
+/** Ids as JSON texts, a line each, where each line begins (one element more than lines), bytes of the longest. */
+export type IdLines = { lines: Uint8Array; offsets: Uint32Array; longest: number }
 
 export type EventRanges = {
   eventItems: Uint32Array
@@ -95,15 +97,16 @@ export type Kernel = {
     options: { neighbourCount: number; lambda: number; steps: number },
     signal: AbortSignal,
   ): Promise<{ items: Uint32Array; weights: Float32Array }[]>
-  /** Where each of `count` lines begins. */
-  lineStarts(lines: Uint8Array, count: number, signal: AbortSignal): Promise<Uint32Array>
-  /** The ids of `users` as JSON, commas between; `longest` is the longest line's bytes. */
-  joinIds(
-    ids: IdLines,
-    users: Uint32Array,
-    longest: number,
+  /** Each user's factor under a form; undefined for `s` alone. */
+  formWeights(
+    form: ScoreForm,
+    weights: UserWeights,
     signal: AbortSignal,
-  ): Promise<Uint8Array>
+  ): Promise<Float32Array | undefined>
+  /** Finds the `count` lines. */
+  idLines(lines: Uint8Array, count: number, signal: AbortSignal): Promise<IdLines>
+  /** The ids of `users` as JSON, commas between. */
+  joinIds(ids: IdLines, users: Uint32Array, signal: AbortSignal): Promise<Uint8Array>
 }
 
 /** A block of rows of factors, drawn or turned. */
@@ -241,13 +244,21 @@ export function threadKernel(threads: Threads, threadCount: number): Kernel {
       })
     },
 
-    async lineStarts(lines, count, signal) {
-      const offsets = sharedInts(count + 1)
-      await threads.run('lineStarts', { lines, offsets }, 1, signal)
-      return offsets
+    async formWeights(form, weights, signal) {
+      if (form === 's') return undefined
+      const out = sharedFloats32(weights.activity.length)
+      await threads.run('formWeights', { form, ...weights, out }, 1, signal)
+      return out
     },
 
-    async joinIds({ lines, offsets }, users, longest, signal) {
+    async idLines(lines, count, signal) {
+      const offsets = sharedInts(count + 1)
+      const longest = sharedInts(1)
+      await threads.run('lineStarts', { lines, offsets, longest }, 1, signal)
+      return { lines, offsets, longest: longest[0]! }
+    },
+
+    async joinIds({ lines, offsets, longest }, users, signal) {
       const out = sharedBytes(users.length * longest)
       const written = sharedInts(1)
       await threads.run('joinIds', { lines, offsets, users, out, written }, 1, signal)

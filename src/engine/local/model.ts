@@ -1,5 +1,4 @@
 import type { Model, SegmentQuery } from '../engine.ts'
-import { formWeights } from './evaluate.ts'
 import type { IdLines, Kernel } from './kernel.ts'
 import type { LoadedModel } from './modelFiles.ts'
 
@@ -10,11 +9,15 @@ const resultsMax = 16_000_000
 const idBytes = 4 << 20
 
 /** Segments from a loaded model. */
-export function openModel(kernel: Kernel, loaded: LoadedModel, folder: string): Model {
+export async function openModel(
+  kernel: Kernel,
+  loaded: LoadedModel,
+  folder: string,
+  signal: AbortSignal,
+): Promise<Model> {
   let open: LoadedModel | undefined = loaded
-  let weights = formWeights(loaded.document.score, loaded.weights)
-  const longest = longestOf(loaded.userIds)
   const { document } = loaded
+  let weights = await kernel.formWeights(document.score, loaded.weights, signal)
   const opened = (): LoadedModel => {
     if (open === undefined) throw new Error('The model is closed.')
     return open
@@ -44,10 +47,10 @@ export function openModel(kernel: Kernel, loaded: LoadedModel, folder: string): 
     },
     async *idText(users, signal) {
       const { userIds } = opened()
-      const size = Math.max(1, Math.floor(idBytes / longest))
+      const size = Math.max(1, Math.floor(idBytes / userIds.longest))
       for (let at = 0; at < users.length; at += size) {
         if (at > 0) yield comma
-        yield await kernel.joinIds(userIds, users.subarray(at, at + size), longest, signal)
+        yield await kernel.joinIds(userIds, users.subarray(at, at + size), signal)
       }
     },
     async close() {
@@ -74,15 +77,6 @@ function* blocks(queries: SegmentQuery[], perQuery: number) {
     yield { from, to }
     from = to
   }
-}
-
-function longestOf({ offsets }: IdLines): number {
-  let longest = 1
-  for (let k = 1; k < offsets.length; k++) {
-    const bytes = offsets[k]! - offsets[k - 1]!
-    if (bytes > longest) longest = bytes
-  }
-  return longest
 }
 
 /** Binary search among lines that ascend. */

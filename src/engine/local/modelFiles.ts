@@ -4,7 +4,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { JobFailure } from '../../errors.ts'
 import type { ModelDocument } from '../engine.ts'
 import { emptyFactors, type Factors, sharedBytes, sharedFloats32, sharedInts } from './arrays.ts'
-import type { UserWeights } from './evaluate.ts'
+import type { UserWeights } from './forms.ts'
 import type { IdLines, Kernel } from './kernel.ts'
 import { jsonId } from './prepare.ts'
 import type { Trained } from './train.ts'
@@ -132,7 +132,7 @@ async function readIds(
   await using file = await open(path)
   const lines = sharedBytes((await file.stat()).size)
   await readWhole(file, path, lines)
-  return { lines, offsets: await kernel.lineStarts(lines, count, signal) }
+  return kernel.idLines(lines, count, signal)
 }
 
 async function writeArray(path: string, array: ArrayBufferView): Promise<void> {

@@ -1,5 +1,6 @@
 import { initRows, solveRows } from './als.ts'
 import { principalAxes, rotateRows } from './axes.ts'
+import { formWeights } from './forms.ts'
 import { gramBlock } from './gram.ts'
 import { joinIds, lineStarts } from './ids.ts'
 import { cooccurrence, neighbourRidge } from './neighbours.ts'
@@ -20,6 +21,7 @@ export const reference = {
   rotateRows,
   scoreUsers,
   topUsers,
+  formWeights,
   cooccurrence,
   neighbourRidge,
   joinIds,

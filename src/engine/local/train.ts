@@ -3,14 +3,9 @@ import type { ModelDocument, Run, Snapshot, TrainingPlan } from '../engine.ts'
 import type { Factors } from './arrays.ts'
 import { attributeSets, prepareItems } from './attributes.ts'
 import { type Choice, choose, type QueriesOf } from './choose.ts'
-import {
-  attributeQueries,
-  evaluate,
-  itemQueries,
-  normaliserOf,
-  type UserWeights,
-} from './evaluate.ts'
+import { attributeQueries, evaluate, itemQueries, normaliserOf } from './evaluate.ts'
 import { factorise } from './factorise.ts'
+import type { UserWeights } from './forms.ts'
 import type { Kernel } from './kernel.ts'
 import { namedMetrics } from './metrics.ts'
 import { formatVersion } from './modelFiles.ts'
