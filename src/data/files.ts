@@ -12,8 +12,8 @@ export type StoredObject = { url: string; bytes: number }
 /** An object being written: it has its name only after `finish()`; `abort()` leaves nothing. */
 export type ObjectWriter = {
   /**
-   * Resolves when more may be written; rejects with what went wrong on
-   * disk, then `abort()` is left to do.
+   * Resolves when more may be written and the chunk's bytes are the caller's
+   * again; rejects with what went wrong on disk, then `abort()` is left to do.
    */
   write(chunk: string | Uint8Array): Promise<void>
   finish(): Promise<void>
@@ -162,6 +162,9 @@ async function list(root: string, prefixUrl: string): Promise<StoredObject[]> {
 const entries = async (folder: string): Promise<Dirent[]> =>
   (await absentAsUndefined(readdir(folder, { withFileTypes: true }))) ?? []
 
+/** Smaller chunks are copied, so that many go to the disk at once. */
+const copiedBytesMax = 64 << 10
+
 async function create(root: string, scratch: string, url: string): Promise<ObjectWriter> {
   const location = locate(url, false)
   const folder = await bucketFolder(root, location)
@@ -179,7 +182,14 @@ async function create(root: string, scratch: string, url: string): Promise<Objec
   closed.catch(() => undefined)
   return {
     async write(chunk) {
-      if (stream.destroyed || !stream.write(chunk))
+      if (typeof chunk !== 'string' && chunk.length > copiedBytesMax) {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        // An error ends the stream, which `closed` tells.
+        stream.write(chunk, (error) => error ?? resolve())
+        return Promise.race([promise, closed])
+      }
+      const own = typeof chunk === 'string' ? chunk : Uint8Array.from(chunk)
+      if (stream.destroyed || !stream.write(own))
         await Promise.race([once(stream, 'drain'), closed])
     },
     async finish() {

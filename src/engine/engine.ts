@@ -75,7 +75,10 @@ export type Model = {
     masks: (Uint8Array | undefined)[],
     run: Run,
   ): Promise<Uint32Array[]>
-  /** The ids of these users as JSON strings, commas between, in chunks of a few megabytes that are the reader's. */
+  /**
+   * The ids of these users as JSON strings, commas between, in chunks of a few megabytes. A chunk holds until the next
+   * is asked for, from this list or another.
+   */
   idText(users: Uint32Array, signal: AbortSignal): AsyncGenerator<Uint8Array>
   close(): Promise<void>
 }

@@ -222,14 +222,22 @@ test('the joined ids are JSON, commas between', async () => {
   const wanted = Uint32Array.of(6, 5, 4, 3, 2, 1, 0, 4)
   for (const kernel of [testKernel(), reference]) {
     const found = await kernel.idLines(lines, names.length, signal)
-    const joined = await kernel.joinIds(found, wanted, signal)
+    const out = sharedBytes(64 * 5000)
+    const joined = await kernel.joinIds(found, wanted, out, signal)
     const ids = JSON.parse(`[${Buffer.from(joined)}]`)
     assert.deepEqual(
       ids,
       Array.from(wanted, (n) => names[n]),
     )
-    assert.equal((await kernel.joinIds(found, Uint32Array.of(), signal)).length, 0)
-    await assert.rejects(kernel.joinIds(found, Uint32Array.of(7), signal))
+    assert.equal((await kernel.joinIds(found, Uint32Array.of(), out, signal)).length, 0)
+    await assert.rejects(kernel.joinIds(found, Uint32Array.of(7), out, signal))
+    const long = Uint32Array.from({ length: 5000 }, (_, n) => n % 7)
+    const all = JSON.parse(`[${Buffer.from(await kernel.joinIds(found, long, out, signal))}]`)
+    assert.deepEqual(
+      all,
+      Array.from(long, (n) => names[n]),
+    )
+    await assert.rejects(kernel.joinIds(found, long, out.subarray(0, 100), signal))
   }
 })
 

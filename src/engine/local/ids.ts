@@ -19,6 +19,7 @@ export function joinIds({ lines, offsets, users, out, written }: JoinArgs, _bloc
     if (user + 1 >= offsets.length) throw new Error('A user index lies outside the ids.')
     // A loop, not `set`: ids are short, and a view for each costs more than its bytes.
     for (let at = offsets[user]!; at < offsets[user + 1]!; at++) out[to++] = lines[at]!
+    if (to > out.length) throw new Error('The ids are longer than their array.')
     // The newline of a line becomes the comma before the next.
     out[to - 1] = comma
   }

@@ -13,6 +13,7 @@ import {
 } from './arrays.ts'
 import type { UserWeights } from './forms.ts'
 import { gramBlockCount, gramSum } from './gram.ts'
+import { joinIds } from './ids.ts'
 import type { Threads } from './threads.ts'
 import type { VerbArgs } from './verbs.ts'
 
@@ -105,8 +106,13 @@ export type Kernel = {
   ): Promise<Float32Array | undefined>
   /** Finds the `count` lines. */
   idLines(lines: Uint8Array, count: number, signal: AbortSignal): Promise<IdLines>
-  /** The ids of `users` as JSON, commas between. */
-  joinIds(ids: IdLines, users: Uint32Array, signal: AbortSignal): Promise<Uint8Array>
+  /** The ids of `users` as JSON, commas between, at the start of `out`, which has room for as many longest lines. */
+  joinIds(
+    ids: IdLines,
+    users: Uint32Array,
+    out: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<Uint8Array>
 }
 
 /** A block of rows of factors, drawn or turned. */
@@ -118,6 +124,9 @@ const solveRowPairs = 8
 /** Buffers of one block of queries hold at most so many bytes, and so many item factors. */
 const topBlockBytes = 128e6
 const topBlockRows = 4096
+
+/** Ids that are joined sooner than another thread is asked. */
+const joinedHere = 4096
 
 /** The kernel on these threads. */
 export function threadKernel(threads: Threads, threadCount: number): Kernel {
@@ -258,10 +267,11 @@ export function threadKernel(threads: Threads, threadCount: number): Kernel {
       return { lines, offsets, longest: longest[0]! }
     },
 
-    async joinIds({ lines, offsets, longest }, users, signal) {
-      const out = sharedBytes(users.length * longest)
+    async joinIds({ lines, offsets }, users, out, signal) {
       const written = sharedInts(1)
-      await threads.run('joinIds', { lines, offsets, users, out, written }, 1, signal)
+      const args = { lines, offsets, users, out, written }
+      if (users.length <= joinedHere) joinIds(args, 0)
+      else await threads.run('joinIds', args, 1, signal)
       return out.subarray(0, written[0])
     },
   }

@@ -1,4 +1,5 @@
 import type { Model, SegmentQuery } from '../engine.ts'
+import { sharedBytes } from './arrays.ts'
 import type { IdLines, Kernel } from './kernel.ts'
 import type { LoadedModel } from './modelFiles.ts'
 
@@ -17,6 +18,7 @@ export async function openModel(
 ): Promise<Model> {
   let open: LoadedModel | undefined = loaded
   const { document } = loaded
+  let text: Uint8Array | undefined
   let weights = await kernel.formWeights(document.score, loaded.weights, signal)
   const opened = (): LoadedModel => {
     if (open === undefined) throw new Error('The model is closed.')
@@ -48,14 +50,16 @@ export async function openModel(
     async *idText(users, signal) {
       const { userIds } = opened()
       const size = Math.max(1, Math.floor(idBytes / userIds.longest))
+      text ??= sharedBytes(size * userIds.longest)
       for (let at = 0; at < users.length; at += size) {
         if (at > 0) yield comma
-        yield await kernel.joinIds(userIds, users.subarray(at, at + size), signal)
+        yield await kernel.joinIds(userIds, users.subarray(at, at + size), text, signal)
       }
     },
     async close() {
       open = undefined
       weights = undefined
+      text = undefined
     },
   }
 }
