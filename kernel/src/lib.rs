@@ -27,22 +27,39 @@ pub fn instruction_sets() -> Vec<&'static str> {
 #[napi(catch_unwind)]
 pub fn aligned_from(bytes: &[u8]) -> u32 {
     const LINE: usize = 64;
+    advise(bytes, Advice::HugePages);
+    bytes.as_ptr().align_offset(LINE) as u32
+}
+
+/// Gives the whole pages of an array to the system; they hold zeros afterwards.
+#[napi(catch_unwind)]
+pub fn give_back(bytes: &[u8]) {
+    advise(bytes, Advice::DontNeed);
+}
+
+/// What Linux may do with pages, by the numbers of madvise(2).
+enum Advice {
+    DontNeed = 4,
+    HugePages = 14,
+}
+
+/// For arrays that are large enough to have many pages of their own.
+fn advise(bytes: &[u8], advice: Advice) {
     #[cfg(target_os = "linux")]
     {
         const PAGE: usize = 4096;
-        const MADV_HUGEPAGE: i32 = 14;
         unsafe extern "C" {
             fn madvise(at: *mut u8, bytes: usize, advice: i32) -> i32;
         }
         let first = bytes.as_ptr().align_offset(PAGE);
-        if bytes.len() > first + (4 << 20) {
-            // SAFETY: whole pages of the array; the advice changes no byte, and need not be taken.
-            unsafe {
-                madvise(bytes.as_ptr().add(first).cast_mut(), (bytes.len() - first) & !(PAGE - 1), MADV_HUGEPAGE)
-            };
+        if bytes.len() > first + (1 << 20) {
+            let length = (bytes.len() - first) & !(PAGE - 1);
+            // SAFETY: whole pages of the array, which is anonymous memory. The advice need not be taken.
+            unsafe { madvise(bytes.as_ptr().add(first).cast_mut(), length, advice as i32) };
         }
     }
-    bytes.as_ptr().align_offset(LINE) as u32
+    #[cfg(not(target_os = "linux"))]
+    let _ = (bytes, advice);
 }
 
 /// What every call gets: the arguments, the instruction set, the block, and the slots that say whether to stop.

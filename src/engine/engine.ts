@@ -68,6 +68,7 @@ export type Model = {
   /**
    * User indexes of each query's segment, best first, ties by user id (code-unit order of the id); at most
    * `resultCount` each; only users whose bit is set in that query's mask (bit u&7 of byte u>>3), all when undefined.
+   * Lists hold until the next call.
    */
   segment(
     queries: SegmentQuery[],

@@ -4,11 +4,13 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Duck, openDuck, withConnection } from '../../src/data/duck.ts'
 import { openItems, parseItemAttributes } from '../../src/data/itemAttributes.ts'
 import type { Model, Run, Snapshot, TrainingPlan } from '../../src/engine/engine.ts'
 import { localEngine } from '../../src/engine/local/engine.ts'
 import { readModel } from '../../src/engine/local/modelFiles.ts'
+import { nativeInstructions } from '../../src/engine/local/native.ts'
 import { JobFailure } from '../../src/errors.ts'
 import { kernelChoice, testKernel } from './testKernel.ts'
 
@@ -268,6 +270,41 @@ test('a training that is stopped throws the reason and leaves nothing', async (t
     await assert.rejects(engine.train(plan, snapshot, join(folder, 'model'), run), reason)
   }
   assert(!(await readdir(folder)).some((name) => name.startsWith('model')))
+})
+
+test('a training that is stopped gives its cores and its memory back', async (t) => {
+  const { folder, duck, engine } = await bench(t)
+  const interactions = join(folder, 'many.parquet')
+  await write(
+    duck,
+    `SELECT 'u' || (hash(n) % 60000) AS USER_ID, 'i' || (hash(n, 1) % 500) AS ITEM_ID,
+       n AS "TIMESTAMP" FROM range(600000) AS events(n)`,
+    interactions,
+  )
+  const { rss } = process.memoryUsage
+  const before = rss()
+  const controller = new AbortController()
+  let held = 0
+  const run: Run = {
+    signal: controller.signal,
+    progress: (phase, done) => {
+      if (phase !== 'train' || done < 1) return
+      held = rss() - before
+      controller.abort(new Error('stopped'))
+    },
+  }
+  const snapshot = { interactions: [interactions], items: [], users: [] }
+  const wide = { ...plan, factorCount: 256 }
+  await assert.rejects(engine.train(wide, snapshot, join(folder, 'model'), run), /stopped/)
+  assert(held > 100e6, `the training held ${held} bytes`)
+  const busy = process.cpuUsage()
+  await sleep(300)
+  const { user, system } = process.cpuUsage(busy)
+  assert(user + system < 150_000, `${user + system} us of 300 ms after the stop`)
+  const kept = rss() - before
+  t.diagnostic(`${held} bytes held, ${kept} after the stop`)
+  // Without the native kernel nothing can give memory back before V8 does.
+  if (process.platform === 'linux' && nativeInstructions().length > 0) assert(kept < held / 2)
 })
 
 test('an item column may have a name that the model uses too', async (t) => {

@@ -1,4 +1,5 @@
-import { alignedFrom } from './native.ts'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { alignedFrom, giveBack } from './native.ts'
 
 /** Factor vectors, one row of `width` float32 per user or item; columns past `factorCount` are zero. */
 export type Factors = { values: Float32Array; rowCount: number; factorCount: number; width: number }
@@ -14,10 +15,45 @@ export type Pairs = {
 }
 
 /** Arrays that every thread sees, zeroed. */
-export const sharedFloats32 = (size: number) => new Float32Array(new SharedArrayBuffer(size * 4))
-export const sharedFloats64 = (size: number) => new Float64Array(new SharedArrayBuffer(size * 8))
-export const sharedInts = (size: number) => new Uint32Array(new SharedArrayBuffer(size * 4))
-export const sharedBytes = (size: number) => new Uint8Array(new SharedArrayBuffer(size))
+export const sharedFloats32 = (size: number) => new Float32Array(sharedBuffer(size * 4))
+export const sharedFloats64 = (size: number) => new Float64Array(sharedBuffer(size * 8))
+export const sharedInts = (size: number) => new Uint32Array(sharedBuffer(size * 4))
+export const sharedBytes = (size: number) => new Uint8Array(sharedBuffer(size))
+
+/**
+ * Shared arrays made by some work. V8 does not count them and may collect them hours after the last use: whoever did
+ * the work ends it with `end()`, after which the arrays hold zeros, or nothing.
+ */
+export type Memory = { during<Result>(work: () => Result): Result; end(): void }
+
+const made = new AsyncLocalStorage<SharedArrayBuffer[]>()
+
+/** Collects what is made during some work, but for what work within it collects for itself. */
+export function collectMemory(): Memory {
+  const buffers: SharedArrayBuffer[] = []
+  return {
+    during: (work) => made.run(buffers, work),
+    end() {
+      for (const buffer of buffers.splice(0)) giveBack(buffer)
+    },
+  }
+}
+
+/** What `work` makes is given back when it ends, however that is: its result must not hold it. */
+export async function withMemory<Result>(work: () => Promise<Result>): Promise<Result> {
+  const memory = collectMemory()
+  try {
+    return await memory.during(work)
+  } finally {
+    memory.end()
+  }
+}
+
+function sharedBuffer(byteLength: number): SharedArrayBuffer {
+  const buffer = new SharedArrayBuffer(byteLength)
+  made.getStore()?.push(buffer)
+  return buffer
+}
 
 /** Rows are padded to what the kernel's tiles are wide, so that no loop over factors needs a tail. */
 export const paddedWidth = (factorCount: number) => Math.ceil(factorCount / 32) * 32
@@ -28,7 +64,7 @@ const lineBytes = 64
 /** Zero factors for `rowCount` rows. */
 export function emptyFactors(rowCount: number, factorCount: number): Factors {
   const width = paddedWidth(factorCount)
-  const buffer = new SharedArrayBuffer(rowCount * width * 4 + lineBytes)
+  const buffer = sharedBuffer(rowCount * width * 4 + lineBytes)
   const values = new Float32Array(buffer, alignedFrom(buffer), rowCount * width)
   return { values, rowCount, factorCount, width }
 }

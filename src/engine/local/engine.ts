@@ -1,6 +1,7 @@
 import type { KernelChoice } from '../../config.ts'
 import { type Duck, withConnection } from '../../data/duck.ts'
 import type { Engine } from '../engine.ts'
+import { collectMemory, withMemory } from './arrays.ts'
 import { threadKernel } from './kernel.ts'
 import { openModel } from './model.ts'
 import { readModel, writeModel } from './modelFiles.ts'
@@ -27,17 +28,26 @@ export function localEngine(options: {
     train: (plan, snapshot, folder, run) =>
       withConnection(
         duck,
-        async (connection) => {
-          const trained = await train(kernel, connection, plan, snapshot, run)
-          run.progress('write', 0, 1)
-          await writeModel(connection, trained, folder, run.signal)
-          run.progress('write', 1, 1)
-          return trained.document
-        },
+        (connection) =>
+          withMemory(async () => {
+            const trained = await train(kernel, connection, plan, snapshot, run)
+            run.progress('write', 0, 1)
+            await writeModel(connection, trained, folder, run.signal)
+            run.progress('write', 1, 1)
+            return trained.document
+          }),
         run.signal,
       ),
     async open(folder, signal) {
-      return openModel(kernel, await readModel(kernel, folder, signal), folder, signal)
+      const memory = collectMemory()
+      try {
+        return await memory.during(async () =>
+          openModel(kernel, await readModel(kernel, folder, signal), folder, memory, signal),
+        )
+      } catch (error) {
+        memory.end()
+        throw error
+      }
     },
     close: () => pool.close(),
   }

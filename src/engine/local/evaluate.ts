@@ -1,5 +1,5 @@
 import type { ScoreForm } from '../engine.ts'
-import type { Factors, Pairs } from './arrays.ts'
+import { type Factors, type Pairs, withMemory } from './arrays.ts'
 import type { UserWeights } from './forms.ts'
 import type { Kernel } from './kernel.ts'
 import { onePercent, type SegmentMetrics, segmentMetrics } from './metrics.ts'
@@ -85,11 +85,13 @@ export async function evaluate(
     forms: formWeights,
     masks: queries.map(() => undefined),
   }
-  const lists = await kernel.topUsers(options, signal)
-  const actual = queries.map((query) => query.actual)
-  const metrics: SegmentMetrics[] = []
-  for (const top of lists) metrics.push(await segmentMetrics(top, actual, userCount))
-  return metrics
+  return withMemory(async () => {
+    const lists = await kernel.topUsers(options, signal)
+    const actual = queries.map((query) => query.actual)
+    const metrics: SegmentMetrics[] = []
+    for (const top of lists) metrics.push(await segmentMetrics(top, actual, userCount))
+    return metrics
+  })
 }
 
 function usersOf(items: Uint32Array, test: Pairs): Uint32Array {

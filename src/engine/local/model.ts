@@ -1,5 +1,5 @@
 import type { Model, SegmentQuery } from '../engine.ts'
-import { sharedBytes } from './arrays.ts'
+import { collectMemory, type Memory, sharedBytes } from './arrays.ts'
 import type { IdLines, Kernel } from './kernel.ts'
 import type { LoadedModel } from './modelFiles.ts'
 
@@ -9,15 +9,17 @@ const resultsMax = 16_000_000
 /** Bytes of ids joined at once, more or less. */
 const idBytes = 4 << 20
 
-/** Segments from a loaded model. */
+/** Segments from a loaded model, whose memory is given back when it is closed. */
 export async function openModel(
   kernel: Kernel,
   loaded: LoadedModel,
   folder: string,
+  memory: Memory,
   signal: AbortSignal,
 ): Promise<Model> {
   let open: LoadedModel | undefined = loaded
   const { document } = loaded
+  const results = collectMemory()
   let text: Uint8Array | undefined
   let weights = await kernel.formWeights(document.score, loaded.weights, signal)
   const opened = (): LoadedModel => {
@@ -30,6 +32,7 @@ export async function openModel(
     itemIndex: (id) => indexOf(id, opened().itemIds),
     async segment(queries, resultCount, masks, run) {
       const { users, items } = opened()
+      results.end()
       const lists: Uint32Array[] = []
       const tell = (done: number) => run.progress('segment', done, queries.length)
       for (const { from, to } of blocks(queries, Math.min(resultCount, users.rowCount))) {
@@ -39,9 +42,8 @@ export async function openModel(
           queries: queries.slice(from, to),
           masks: masks.slice(from, to),
         }
-        const [best] = await kernel.topUsers(options, run.signal, (share) =>
-          tell(from + share * (to - from)),
-        )
+        const tellShare = (share: number) => tell(from + share * (to - from))
+        const [best] = await results.during(() => kernel.topUsers(options, run.signal, tellShare))
         for (const list of best!) lists.push(list)
       }
       tell(queries.length)
@@ -50,7 +52,7 @@ export async function openModel(
     async *idText(users, signal) {
       const { userIds } = opened()
       const size = Math.max(1, Math.floor(idBytes / userIds.longest))
-      text ??= sharedBytes(size * userIds.longest)
+      text ??= memory.during(() => sharedBytes(size * userIds.longest))
       for (let at = 0; at < users.length; at += size) {
         if (at > 0) yield comma
         yield await kernel.joinIds(userIds, users.subarray(at, at + size), text, signal)
@@ -60,6 +62,8 @@ export async function openModel(
       open = undefined
       weights = undefined
       text = undefined
+      results.end()
+      memory.end()
     },
   }
 }

@@ -9,6 +9,7 @@ import type { ReferenceVerb, Verbs } from './reference.ts'
 type Addon = {
   instructionSets(): Instructions[]
   alignedFrom(bytes: Uint8Array): number
+  giveBack(bytes: Uint8Array): void
 } & Record<string, unknown>
 
 /** The verbs that the addon has; what it lacks, the reference does. */
@@ -92,3 +93,6 @@ export function withNative(verbs: Verbs, instructions: Instructions): Verbs {
 /** The byte of a buffer from which on it is aligned to a cache line, where the native kernel can tell. */
 export const alignedFrom = (buffer: SharedArrayBuffer): number =>
   addon?.alignedFrom(new Uint8Array(buffer)) ?? 0
+
+/** Gives the memory of a buffer that nobody uses any more to the system, where the native kernel can; it holds zeros then. */
+export const giveBack = (buffer: SharedArrayBuffer): void => addon?.giveBack(new Uint8Array(buffer))
