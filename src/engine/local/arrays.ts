@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { setImmediate } from 'node:timers/promises'
 import { alignedFrom, giveBack } from './native.ts'
 
 /** Factor vectors, one row of `width` float32 per user or item; columns past `factorCount` are zero. */
@@ -24,7 +25,10 @@ export const sharedBytes = (size: number) => new Uint8Array(sharedBuffer(size))
  * Shared arrays made by some work. V8 does not count them and may collect them hours after the last use: whoever did
  * the work ends it with `end()`, after which the arrays hold zeros, or nothing.
  */
-export type Memory = { during<Result>(work: () => Result): Result; end(): void }
+export type Memory = { during<Result>(work: () => Result): Result; end(): Promise<void> }
+
+/** Given back at once, in about a millisecond. */
+const giveBackBytes = 16 << 20
 
 const made = new AsyncLocalStorage<SharedArrayBuffer[]>()
 
@@ -33,8 +37,13 @@ export function collectMemory(): Memory {
   const buffers: SharedArrayBuffer[] = []
   return {
     during: (work) => made.run(buffers, work),
-    end() {
-      for (const buffer of buffers.splice(0)) giveBack(buffer)
+    async end() {
+      for (const buffer of buffers.splice(0)) {
+        for (let at = 0; at < buffer.byteLength; at += giveBackBytes) {
+          giveBack(new Uint8Array(buffer, at, Math.min(giveBackBytes, buffer.byteLength - at)))
+          if (buffer.byteLength > giveBackBytes) await setImmediate()
+        }
+      }
     },
   }
 }
@@ -45,7 +54,7 @@ export async function withMemory<Result>(work: () => Promise<Result>): Promise<R
   try {
     return await memory.during(work)
   } finally {
-    memory.end()
+    await memory.end()
   }
 }
 

@@ -45,7 +45,7 @@ export function localEngine(options: {
           openModel(kernel, await readModel(kernel, folder, signal), folder, memory, signal),
         )
       } catch (error) {
-        memory.end()
+        await memory.end()
         throw error
       }
     },

@@ -32,7 +32,7 @@ export async function openModel(
     itemIndex: (id) => indexOf(id, opened().itemIds),
     async segment(queries, resultCount, masks, run) {
       const { users, items } = opened()
-      results.end()
+      await results.end()
       const lists: Uint32Array[] = []
       const tell = (done: number) => run.progress('segment', done, queries.length)
       for (const { from, to } of blocks(queries, Math.min(resultCount, users.rowCount))) {
@@ -62,8 +62,8 @@ export async function openModel(
       open = undefined
       weights = undefined
       text = undefined
-      results.end()
-      memory.end()
+      await results.end()
+      await memory.end()
     },
   }
 }

@@ -95,4 +95,4 @@ export const alignedFrom = (buffer: SharedArrayBuffer): number =>
   addon?.alignedFrom(new Uint8Array(buffer)) ?? 0
 
 /** Gives the memory of a buffer that nobody uses any more to the system, where the native kernel can; it holds zeros then. */
-export const giveBack = (buffer: SharedArrayBuffer): void => addon?.giveBack(new Uint8Array(buffer))
+export const giveBack = (bytes: Uint8Array): void => addon?.giveBack(bytes)

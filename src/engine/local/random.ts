@@ -35,7 +35,8 @@ export function random(seed: number, stream = 0): Random {
 
 /** `count` different indexes below `size` in ascending order; all of them when `count` >= `size`. */
 export function sample(size: number, count: number, random: Random): Uint32Array {
-  const indexes = Uint32Array.from({ length: size }, (_, index) => index)
+  const indexes = new Uint32Array(size)
+  for (let index = 0; index < size; index++) indexes[index] = index
   if (count >= size) return indexes
   for (let k = 0; k < count; k++) {
     const other = k + Math.floor(random.uniform() * (size - k))

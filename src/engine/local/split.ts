@@ -36,16 +36,18 @@ export function sampleUsers({ begins, ends }: Ranges, eventsMax: number, seed: n
   const users = sample(begins.length, Math.ceil(share * begins.length), random(seed))
   const picked = (from: Uint32Array) => {
     const to = sharedInts(users.length)
-    users.forEach((user, k) => {
-      to[k] = from[user]!
-    })
+    for (let k = 0; k < to.length; k++) to[k] = from[users[k]!]!
     return to
   }
   return { begins: picked(begins), ends: picked(ends) }
 }
 
 /** Events per listed user. */
-export const eventCounts = ({ begins, ends }: Ranges) => ends.map((end, k) => end - begins[k]!)
+export function eventCounts({ begins, ends }: Ranges): Uint32Array {
+  const counts = new Uint32Array(ends.length)
+  for (let k = 0; k < counts.length; k++) counts[k] = ends[k]! - begins[k]!
+  return counts
+}
 
 /** The different pairs of a part, by user and by item. */
 export function pairsOf(
