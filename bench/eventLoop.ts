@@ -9,7 +9,7 @@ const path = process.env[loopDelayVariable]
 if (isMainThread && path !== undefined) {
   // Processes that this one starts do not write.
   delete process.env[loopDelayVariable]
-  const delays = monitorEventLoopDelay({ resolution: 5 })
+  const delays = monitorEventLoopDelay({ resolution: 1 })
   delays.enable()
   const tell = () => {
     const found: LoopDelay = { maxMs: delays.max / 1e6, p99Ms: delays.percentile(99) / 1e6 }

@@ -17,6 +17,18 @@ fn refuse(message: &'static str) -> ! {
     std::panic::resume_unwind(Box::new(message))
 }
 
+/// Has an element fetched that will soon be read, where the machine takes such advice; outside the array nothing is.
+#[inline(always)]
+pub fn prefetch<T>(values: &[T], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(value) = values.get(at) {
+        // SAFETY: advice for an address within the array.
+        unsafe { std::arch::x86_64::_mm_prefetch((value as *const T).cast(), std::arch::x86_64::_MM_HINT_T0) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (values, at);
+}
+
 /// Numbers that are used as indexes. Other threads may change them meanwhile: each is read once, then checked.
 #[derive(Clone, Copy)]
 pub struct Indexes<'a>(&'a [AtomicU32]);
@@ -32,6 +44,9 @@ impl<'a> Indexes<'a> {
     #[inline(always)]
     pub fn get(&self, at: usize) -> usize {
         self.0[at].load(Relaxed) as usize
+    }
+    pub fn prefetch(&self, at: usize) {
+        prefetch(self.0, at);
     }
     /// The part at row, of starts and columns: starts[row]..starts[row + 1].
     #[inline(always)]

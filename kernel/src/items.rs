@@ -1,6 +1,6 @@
 //! Which items the same users act on.
 
-use crate::door::{Indexes, Out, require};
+use crate::door::{Indexes, Out, prefetch, require};
 
 /// A sparse matrix by rows.
 #[derive(Clone, Copy)]
@@ -142,11 +142,22 @@ fn conjugate_gradients(a: &[f64], b: &[f64], steps: usize) -> Vec<f64> {
     x
 }
 
+/// Ids between the one that is copied and the one that is fetched.
+const AHEAD: usize = 12;
+
 /// The ids of users in JSON, each in quotes, commas between: `offsets` says where each user's line of `lines`
 /// begins, which ends in a newline. Gives the count of bytes.
 pub fn join_ids(lines: &[u8], offsets: Indexes, users: Indexes, out: Out<u8>) -> usize {
     let mut to = 0;
     for n in 0..users.len() {
+        // Lists are in the order of scores: each id lies elsewhere.
+        let ahead = |steps: usize| (n + steps < users.len()).then(|| users.get(n + steps));
+        if let Some(user) = ahead(2 * AHEAD) {
+            offsets.prefetch(user);
+        }
+        if let Some(user) = ahead(AHEAD).filter(|user| *user < offsets.len()) {
+            prefetch(lines, offsets.get(user));
+        }
         let user = users.get(n);
         require(user + 1 < offsets.len(), "A user index lies outside the ids.");
         let (from, end) = (offsets.get(user), offsets.get(user + 1));
