@@ -28,7 +28,7 @@ export const sharedBytes = (size: number) => new Uint8Array(sharedBuffer(size))
 export type Memory = { during<Result>(work: () => Result): Result; end(): Promise<void> }
 
 /** Given back at once, in about a millisecond. */
-const giveBackBytes = 16 << 20
+const giveBackBytes = 4 << 20
 
 const made = new AsyncLocalStorage<SharedArrayBuffer[]>()
 
@@ -44,6 +44,7 @@ export function collectMemory(): Memory {
           if (buffer.byteLength > giveBackBytes) await setImmediate()
         }
       }
+      await setImmediate()
     },
   }
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Run, ScoreForm } from '../engine.ts'
 import type { Pairs } from './arrays.ts'
 import { evaluate, normaliserOf, scoreForms, type TestQueries } from './evaluate.ts'
@@ -43,7 +44,9 @@ export async function choose(
   run: Run,
 ): Promise<Choice> {
   const { signal } = run
-  const { older, newer } = newestFifth(sampleUsers(ranges, eventsMax, options.seed))
+  const sampled = sampleUsers(ranges, eventsMax, options.seed)
+  await setImmediate()
+  const { older, newer } = newestFifth(sampled)
   const train = await pairsOf(kernel, events, older, signal)
   const test = await pairsOf(kernel, events, newer, signal)
   const queries = queriesOf(train.byItem, test.byItem)

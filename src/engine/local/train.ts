@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { ModelDocument, Run, Snapshot, TrainingPlan } from '../engine.ts'
 import type { Factors } from './arrays.ts'
@@ -37,8 +38,11 @@ export async function train(
   const queriesOf = await queriesFor(connection, plan)
   run.progress('prepare', 1, 1)
 
+  // Each is a few loops over all users: others may have the event loop between them.
   const all = wholeRanges(events)
+  await setImmediate()
   const { older, newer } = newestFifth(all)
+  await setImmediate()
   const choice = await choose(kernel, events, older, queriesOf, plan, run)
   const measured = await fit(kernel, events, older, plan, choice, run, 'measure')
   const test = await pairsOf(kernel, events, newer, run.signal)
