@@ -4,6 +4,7 @@
 
 mod als;
 mod axes;
+mod best;
 mod door;
 mod items;
 mod screen;

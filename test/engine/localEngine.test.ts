@@ -322,3 +322,38 @@ test('an item column may have a name that the model uses too', async (t) => {
   const query = parseItemAttributes('ITEMS.ID = "a" AND ITEMS.INDEX = "b" AND ITEMS.FILE = "c"')
   assert.equal((await items.matching(query)).length, 60)
 })
+
+test('users and items are found again whatever characters their ids have', async (t) => {
+  const { folder, duck, engine } = await bench(t)
+  const names = [
+    'plain',
+    'say "x"',
+    'back\\slash',
+    'tab\tnew\nline',
+    '購入 😀',
+    '\u0001',
+    '\u001f',
+    'Z',
+  ]
+  const list = names
+    .map((name) => Array.from(name, (c) => `chr(${c.codePointAt(0)})`).join(' || '))
+    .join(', ')
+  const interactions = join(folder, 'strange.parquet')
+  await write(
+    duck,
+    `SELECT [${list}][1 + n % 8] || (n // 8 % 20) AS USER_ID, [${list}][(1 + hash(n) % 8)::INTEGER] AS ITEM_ID,
+       n AS "TIMESTAMP" FROM range(3200) AS events(n)`,
+    interactions,
+  )
+  const snapshot = { interactions: [interactions], items: [], users: [] }
+  await engine.train(plan, snapshot, join(folder, 'model'), quiet)
+  const model = await engine.open(join(folder, 'model'), quiet.signal)
+  const indexes = names.map((name) => model.itemIndex(name)!)
+  assert.deepEqual(indexes.toSorted(), [0, 1, 2, 3, 4, 5, 6, 7])
+  for (const stranger of ['', 'a', 'plain ', '\u0002', '~', '\ud800'])
+    assert.equal(model.itemIndex(stranger), undefined)
+  const items = Uint32Array.of(indexes[6]!)
+  const [users] = await model.segment([{ items }], 160, [undefined], quiet)
+  const expected = names.flatMap((name) => Array.from({ length: 20 }, (_, n) => `${name}${n}`))
+  assert.deepEqual((await idsOf(model, users!)).sort(), expected.sort())
+})

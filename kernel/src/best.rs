@@ -1,0 +1,108 @@
+//! The best few of many scored users.
+
+/// The best `size` of what is added, in a buffer of twice the size that is cut back when it is full. A key is the
+/// score's bits in ascending order, then the index turned round, so that larger is better and ties are exact.
+pub struct Best {
+    pub keys: Vec<u64>,
+    size: usize,
+    capacity: usize,
+    /// The score that the next must exceed.
+    pub floor: f32,
+}
+
+/// Lists from this length on are sorted by radix.
+const RADIX_MIN: usize = 2048;
+
+impl Best {
+    pub fn new(size: usize, user_count: usize) -> Self {
+        let capacity = user_count.min(2 * size + 4096);
+        Self { keys: vec![], size, capacity, floor: f32::NEG_INFINITY }
+    }
+
+    pub fn restart(&mut self, floor: f32) {
+        self.keys.clear();
+        self.floor = floor;
+    }
+
+    /// Users come in ascending order of index. Gives the floor.
+    #[inline(always)]
+    pub fn add(&mut self, score: f32, index: u32) -> f32 {
+        if self.keys.len() == self.keys.capacity() {
+            self.grow_or_cut();
+            if score <= self.floor {
+                return self.floor;
+            }
+        }
+        // Adding 0 turns -0 into 0, so that the two are a tie.
+        let bits = (score + 0.0).to_bits();
+        let ascending = if bits >> 31 == 1 { !bits } else { bits | 0x8000_0000 };
+        self.keys.push((ascending as u64) << 32 | !index as u64);
+        self.floor
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow_or_cut(&mut self) {
+        if self.keys.len() < self.capacity {
+            let room = (self.keys.len() * 2).max(64).min(self.capacity);
+            self.keys.reserve_exact(room - self.keys.len());
+        } else {
+            self.cut();
+            self.floor = self.worst();
+        }
+    }
+
+    /// Keeps the best `size`, in their order.
+    pub fn cut(&mut self) {
+        if self.keys.len() <= self.size {
+            return;
+        }
+        let place = self.keys.len() - self.size;
+        let worst = *self.keys.clone().select_nth_unstable(place).1;
+        self.keys.retain(|key| *key >= worst);
+    }
+
+    pub fn worst(&self) -> f32 {
+        let worst = self.keys.iter().min().map_or(0, |key| (key >> 32) as u32);
+        f32::from_bits(if worst >> 31 == 1 { worst & 0x7fff_ffff } else { !worst })
+    }
+
+    /// Writes the indexes, best first, and gives their count.
+    pub fn write(&mut self, out: &mut [u32], spare: &mut Vec<u64>) -> usize {
+        self.cut();
+        if self.keys.len() < RADIX_MIN {
+            self.keys.sort_unstable_by(|a, b| b.cmp(a));
+        } else {
+            self.sort(spare);
+        }
+        for (to, key) in out.iter_mut().zip(&self.keys) {
+            *to = !(*key as u32);
+        }
+        self.keys.len()
+    }
+
+    /// Sorts by score, best first, one byte after the other; stable, and indexes ascend already.
+    fn sort(&mut self, spare: &mut Vec<u64>) {
+        spare.resize(self.keys.len(), 0);
+        let digit = |key: u64, byte: usize| !(key >> (32 + 8 * byte)) as usize & 255;
+        let mut counts = [[0usize; 256]; 4];
+        for key in &self.keys {
+            (0..4).for_each(|byte| counts[byte][digit(*key, byte)] += 1);
+        }
+        for (byte, places) in counts.iter_mut().enumerate() {
+            if places.contains(&self.keys.len()) {
+                continue;
+            }
+            let mut next = 0;
+            for place in places.iter_mut() {
+                next += std::mem::replace(place, next);
+            }
+            for key in &self.keys {
+                let place = &mut places[digit(*key, byte)];
+                spare[*place] = *key;
+                *place += 1;
+            }
+            std::mem::swap(&mut self.keys, spare);
+        }
+    }
+}
