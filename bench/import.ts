@@ -43,9 +43,9 @@ export async function importing({ report, folder, sizes: names, imported }: Benc
   }
 }
 
-/** The same threads and memory as the server's defaults. */
+/** The same threads and memory as the server has for imports by default. */
 async function bareDuckDb(csv: string, out: string): Promise<Measured> {
-  const options = [availableParallelism(), Math.floor(totalmem() / 4)].map(String)
+  const options = [availableParallelism(), Math.floor(totalmem() / 8)].map(String)
   const child = startNode([benchFile('bareDuckDb.ts'), csv, out, ...options])
   const measured = JSON.parse(await child.line()) as Measured
   await child.end()

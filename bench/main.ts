@@ -9,6 +9,7 @@ import { importing } from './import.ts'
 import { kernelAls } from './kernelAls.ts'
 import { kernelJobs } from './kernelJobs.ts'
 import { kernelTop } from './kernelTop.ts'
+import { quality } from './quality.ts'
 import { type Report, report } from './report.ts'
 import { request } from './request.ts'
 import { segment } from './segment.ts'
@@ -42,6 +43,7 @@ const benchmarks: Record<string, (bench: Bench) => Promise<void>> = {
   'kernel.top': kernelTop,
   'kernel.jobs': kernelJobs,
   growth,
+  quality,
 }
 
 const { positionals, values } = parseArgs({

@@ -68,7 +68,7 @@ async function readPairs(
 ): Promise<BothPairs> {
   const plan: TrainingPlan = {
     ...{ model: 'itemAffinity', factorCount, seed: 1 },
-    ...{ events: [], attributes: [] },
+    ...{ events: [], attributes: [], horizonDays: 30, foresees: 'horizon' },
   }
   const snapshot: Snapshot = { interactions, items: [], users: [] }
   const duck = await openDuck({

@@ -40,7 +40,8 @@ export const settings = {
   },
   memory: {
     default: '',
-    means: 'bytes that DuckDB may use before it spills to disk; default: a quarter of the memory',
+    means:
+      'bytes that DuckDB may use before it spills to disk, half of them for trainings; default: a quarter of the memory',
   },
   logLevel: {
     default: 'info',
@@ -49,6 +50,10 @@ export const settings = {
   quotas: {
     default: 'open',
     means: '`open` (what the machine can do) or `aws` (exactly the quotas of AWS)',
+  },
+  strict: {
+    default: 'false',
+    means: '`true` answers only what AWS answers: what goes beyond it is ignored or refused',
   },
 } as const satisfies Record<string, { default: string; means: string }>
 
@@ -72,6 +77,8 @@ export type Config = {
   readonly kernel: KernelChoice
   readonly memoryBytes: number
   readonly logLevel: string
+  /** Answers only what AWS answers. */
+  readonly strict: boolean
   readonly quotaPreset: 'open' | 'aws'
   readonly quotas: Readonly<Record<Quota, number>>
 }
@@ -110,8 +117,9 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = pro
     credentials: text('credentials') ? resolve(text('credentials')) : undefined,
     threads: count('threads', text('threads') || String(availableParallelism()), 1, 1024),
     kernel: oneOf('kernel', text('kernel'), kernelChoices),
-    memoryBytes: count('memory', text('memory') || String(Math.floor(totalmem() / 4)), 128e6, 1e15),
+    memoryBytes: count('memory', text('memory') || defaultMemory(), memoryMin, 1e15),
     logLevel: oneOf('logLevel', text('logLevel'), logLevels),
+    strict: oneOf('strict', text('strict'), ['false', 'true']) === 'true',
     quotaPreset: preset,
     quotas: Object.freeze(
       Object.fromEntries(
@@ -125,6 +133,10 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = pro
     ),
   })
 }
+
+/** Each of its parts (`context.ts`) must be enough to spill the rest of a large import or training. */
+const memoryMin = 512e6
+const defaultMemory = () => String(Math.max(memoryMin, Math.floor(totalmem() / 4)))
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 

@@ -8,6 +8,8 @@ import { diskFiles, type Files } from './data/files.ts'
 import type { Engine } from './engine/engine.ts'
 import { localEngine } from './engine/local/engine.ts'
 import { cannotStart } from './errors.ts'
+import { limits } from './limits.ts'
+import { keepModels, type Models } from './segments/models.ts'
 import { type Database, openDatabase } from './store/database.ts'
 import { lockDataDirectory } from './store/lock.ts'
 import { migrate } from './store/migrations.ts'
@@ -25,6 +27,7 @@ export type Context = {
   files: Files
   duck: Duck
   engine: Engine
+  models: Models
   credentials: Credentials
   log: Logger
   clock: () => Date
@@ -63,15 +66,21 @@ export async function open(
     const db = await openDatabase(folder('postgres'), templateFolder).catch(broken)
     closers.push(() => db.close())
     await migrate(db.kysely).catch(broken)
-    const duck = await openDuck({ threads, memoryBytes, scratch: folder('scratch') })
+    const scratch = folder('scratch')
+    // Half of the memory is for trainings, each of which has a DuckDB.
+    const half = Math.floor(memoryBytes / 2)
+    const duck = await openDuck({ threads, memoryBytes: half, scratch })
     closers.push(() => duck.close())
-    const engine = localEngine({ duck, threads, kernel: config.kernel })
+    const training = { threads, memoryBytes: Math.floor(half / limits.jobsAtOnce), scratch }
+    const engine = localEngine({ duck: training, kernel: config.kernel })
     closers.push(() => engine.close())
+    const models = keepModels({ engine, duck }, log)
+    closers.push(() => models.close())
     const queue = await openQueue(db, log).catch(broken)
     closers.push(() => queue.close())
     const files = diskFiles({ root: folder('s3'), scratch: folder('scratch') })
     const clock = options.clock ?? (() => new Date())
-    return { config, db, queue, files, duck, engine, credentials, log, clock, close }
+    return { config, db, queue, files, duck, engine, models, credentials, log, clock, close }
   } catch (error) {
     await close()
     throw error

@@ -26,7 +26,14 @@ export type Shape = {
 }
 type Reference = { readonly shape: string }
 
-export type Service = 'personalize' | 'personalize-events' | 'personalize-runtime'
+/** AWS's three services, and our own. */
+const services = [
+  'personalize',
+  'personalize-events',
+  'personalize-runtime',
+  'openpersonalize',
+] as const
+export type Service = (typeof services)[number]
 export type Protocol = 'awsJson' | 'restJson'
 
 /**
@@ -59,13 +66,12 @@ type Model = {
   shapes: Record<string, Shape>
 }
 
-const services = ['personalize', 'personalize-events', 'personalize-runtime'] as const
 const models = new Map<Service, Model>(services.map((service) => [service, read(service)]))
 const contracts = new Map<string, OperationContract>(
   services.flatMap((service) => operationsOf(service).map((found) => [found.name, found])),
 )
 
-/** The names of all operations of the three services, as AWS spells them. */
+/** The names of all operations, those of AWS as AWS spells them. */
 export const operationNames: readonly string[] = [...contracts.keys()]
 
 /**

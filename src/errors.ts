@@ -48,6 +48,8 @@ export const limitExceeded = error('LimitExceededException')
 export const tooManyTags = error('TooManyTagsException')
 export const resourceInUse = error('ResourceInUseException')
 export const resourceNotFound = error('ResourceNotFoundException')
+export const throttling = error('ThrottlingException')
+export const unavailable = error('ServiceUnavailable', 503)
 export const unsupportedOperation = error('UnsupportedOperationException', 501)
 
 /** Observed text [O], spec C.2. */

@@ -43,6 +43,19 @@ export const limits = {
   /** AWS: default 25, at most 5,000,000 users per segment [D26]. */
   segmentResultsDefault: 25,
   segmentResultsMax: 5_000_000,
+  /** The longest horizon that scores speak of, in days. */
+  horizonDaysMax: 365,
+  /** Users of a preview, whatever its query asks for. */
+  previewUsers: 1000,
+  /**
+   * Ids in `items` or `userIds` of one input line, and of an attribute expression its characters,
+   * comparisons, values in all and levels of parentheses. AWS publishes no such numbers.
+   */
+  lineIds: 1000,
+  expressionChars: 100_000,
+  expressionComparisons: 100,
+  expressionValues: 1000,
+  expressionDepth: 32,
   /** AWS: only the 100 newest events per user and event type count in a filter [D26]. */
   filterEventsPerUser: 100,
   /** A job that ends its worker this often fails instead of being tried again. */
@@ -58,6 +71,13 @@ export const limits = {
   freeBytesMin: 1e9,
   /** Masks of a filter kept at once, one bit per user each. */
   masksKept: 64,
+  /** Models that stay open between requests, factors and all, and for how long after the last. */
+  modelsKept: 2,
+  modelKeptMs: 60_000,
+  /** Requests that may wait for a model; each has it for a second at most. */
+  modelRequests: 64,
+  /** Users of all segments that one request compares: about a hundred bytes of memory each. */
+  comparedUsers: 2_000_000,
 } as const
 
 /**

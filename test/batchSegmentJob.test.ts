@@ -271,7 +271,7 @@ describe('work', () => {
     match(found[1]!, /i99 had no interactions/)
     match(found[2]!, /not valid JSON/)
     match(found[3]!, /"itemid" must be written "itemId"/)
-    match(found[4]!, /needs "itemId", not "itemAttributes"/)
+    match(found[4]!, /needs "itemId", "items" or "userIds", not "itemAttributes"/)
     match(found[5]!, /not a JSON object/)
     equal(found.length, 7)
     match(out, /\n\{"input": \{"itemId": "i99"\}, "output": null, "error": "/)

@@ -32,9 +32,10 @@ test('the defaults', () => {
     threads: availableParallelism(),
     kernel: 'auto',
     logLevel: 'info',
+    strict: false,
     quotaPreset: 'open',
   })
-  ok(memoryBytes > 128e6)
+  ok(memoryBytes >= 512e6)
   for (const [quota, { open }] of Object.entries(quotas)) equal(numbers[quota as Quota], open)
   throws(() => Object.assign(numbers, { schemas: 1 }), TypeError)
 })
@@ -58,9 +59,10 @@ const cases: [
   ['credentials', 'credentials', '/keys', '/keys', 'keys', resolve('keys'), undefined],
   ['threads', 'threads', '1', 1, '8', 8, '0'],
   ['kernel', 'kernel', 'reference', 'reference', 'avx2', 'avx2', 'fast'],
-  ['memory', 'memoryBytes', '128000000', 128e6, '1000000000', 1e9, '1GB'],
+  ['memory', 'memoryBytes', '512000000', 512e6, '1000000000', 1e9, '1GB'],
   ['logLevel', 'logLevel', 'debug', 'debug', 'silent', 'silent', 'loud'],
   ['quotas', 'quotaPreset', 'aws', 'aws', 'open', 'open', 'none'],
+  ['strict', 'strict', 'true', true, 'false', false, 'yes'],
 ]
 
 test('every setting has a case here', () => {

@@ -40,13 +40,14 @@ function refusal(
   return message
 }
 
-test('all 79 operations resolve, with the shapes of their inputs and outputs', () => {
-  equal(operationNames.length, 79)
+test('all 79 operations of AWS and 4 of our own resolve, with the shapes of their inputs and outputs', () => {
+  equal(operationNames.length, 79 + 4)
   for (const each of operationNames) {
     const { service, protocol, path, target, input, output } = operation(each)
     equal(shape(service, input!).type, 'structure')
     if (output) equal(shape(service, output).type, 'structure')
-    if (protocol === 'awsJson') deepEqual([path, target], ['/', `AmazonPersonalize.${each}`])
+    const prefix = service === 'openpersonalize' ? 'OpenPersonalize' : 'AmazonPersonalize'
+    if (protocol === 'awsJson') deepEqual([path, target], ['/', `${prefix}.${each}`])
     else ok(path.length > 1 && target === undefined)
   }
   throws(() => operation('CreateCoffee'), /no operation CreateCoffee/)
@@ -297,7 +298,12 @@ test('the REST services give their errors a status, awsJson gives none', () => {
 })
 
 function shapes(): Shape[] {
-  const services: Service[] = ['personalize', 'personalize-events', 'personalize-runtime']
+  const services: Service[] = [
+    'personalize',
+    'personalize-events',
+    'personalize-runtime',
+    'openpersonalize',
+  ]
   return services.flatMap((service) => {
     const file = new URL(`../contract/${service}.json`, import.meta.url)
     return Object.values(JSON.parse(readFileSync(file, 'utf8')).shapes as Record<string, Shape>)

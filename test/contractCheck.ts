@@ -13,7 +13,7 @@ type Model = {
   shapes: Record<string, Shape>
 }
 
-const models = ['personalize', 'personalize-events', 'personalize-runtime'].map(
+const models = ['personalize', 'personalize-events', 'personalize-runtime', 'openpersonalize'].map(
   (service): Model =>
     JSON.parse(readFileSync(new URL(`../contract/${service}.json`, import.meta.url), 'utf8')),
 )

@@ -1,7 +1,7 @@
 // Protects: what the documents print runs.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
@@ -21,6 +21,8 @@ test('what the documents print runs, with the AWS CLI and with boto3', {
   const { python, aws } = await pythonClients()
   const folder = await mkdtemp(join(tmpdir(), 'openpersonalize-docs-'))
   const server = await startServer(join(folder, '.openpersonalize'), ['--log-level', 'error'])
+  // The commands are printed for the root of the repository.
+  await symlink(join(root, 'contract'), join(folder, 'contract'))
   try {
     const texts = new Map<string, string>()
     for (const page of pages) {

@@ -10,6 +10,8 @@ export const pages = [
     'solutionVersion',
     'filter',
     'batchSegmentJob',
+    'model',
+    'segment',
     'tags',
     'recipe',
   ].map((noun) => `docs/operations/${noun}.md`),

@@ -56,6 +56,7 @@ export type Body = string | Uint8Array<ArrayBuffer>
 export type Wanted = {
   method?: string
   path?: string
+  /** With its service before a dot, or without for Amazon Personalize. */
   target?: string
   body?: Body
   headers?: Record<string, string>
@@ -90,7 +91,7 @@ export async function signed(url: string, wanted: Wanted): Promise<Record<string
       headers: {
         host,
         'content-type': wanted.path ? 'application/json' : 'application/x-amz-json-1.1',
-        ...(wanted.target ? { 'x-amz-target': `AmazonPersonalize.${wanted.target}` } : {}),
+        ...(wanted.target ? { 'x-amz-target': targetOf(wanted.target) } : {}),
         ...wanted.headers,
       },
       body: wanted.body ?? '{}',
@@ -99,6 +100,8 @@ export async function signed(url: string, wanted: Wanted): Promise<Record<string
   )
   return headers
 }
+
+const targetOf = (name: string) => (name.includes('.') ? name : `AmazonPersonalize.${name}`)
 
 export type Answered = {
   status: number

@@ -1,102 +1,72 @@
 //! One block of rows of an alternating-least-squares half sweep.
 
 use crate::axes::{TURN_ROWS, axis_columns, turn_rows};
-use crate::door::{Indexes, Out, require};
+use crate::door::{Call, In, Indexes, Out, prefetch, require, width_of};
 use crate::simd::{Simd, Work};
+use napi_derive::napi;
+use std::ops::Range;
 
-/// The arguments of `solveRows`, checked: `rows` and `fixed` hold `width` numbers a row.
-pub struct Solve<'a> {
+#[napi(object, object_to_js = false)]
+pub struct SolveRows<'a> {
+    pub blocks: Indexes<'a>,
     pub starts: Indexes<'a>,
     pub columns: Indexes<'a>,
-    pub weights: Option<&'a [f32]>,
+    pub weights: Option<In<'a, f32>>,
     pub rows: Out<'a, f32>,
-    pub fixed: &'a [f32],
-    pub width: usize,
+    pub fixed: In<'a, f32>,
+    pub width: u32,
     /// Principal axes of the fixed side, width x width, and its diagonal Gram matrix in them.
-    pub axes: &'a [f64],
-    pub gram: &'a [f64],
+    pub axes: In<'a, f64>,
+    pub gram: In<'a, f64>,
     pub alpha0: f64,
     pub ridge: f64,
     pub ridge_per_pair: f64,
-    /// Conjugate-gradient steps, 0: until the solution is exact to float32.
-    pub steps: usize,
-    /// The rows to solve.
-    pub from: usize,
-    pub to: usize,
-    /// Whether the caller wants no more.
-    pub stopped: &'a dyn Fn() -> bool,
+    /// Conjugate-gradient steps; 0 or none: until the solution is exact to float32.
+    pub steps: Option<u32>,
 }
 
 /// Squared residual, relative to the right side's, at which a float32 solution cannot get better.
 const EXACTLY: f32 = 1e-13;
+/// Groups of pairs between the one that is worked on and the one that is fetched.
+const AHEAD: usize = 3;
 
-impl Work for Solve<'_> {
-    type Out = ();
+impl Work for SolveRows<'_> {
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    unsafe fn run<S: Simd>(self, call: &Call) {
+        let width = width_of(self.width);
+        let block = call.range(&self.blocks, self.rows.len() / width);
+        require(self.weights.is_none_or(|all| all.len() >= self.columns.len()), "Every pair needs its weight.");
+        require(self.axes.len() == width * width && self.gram.len() == width, "axes and gram must fit the width.");
+        let numbers = [self.alpha0, self.ridge, self.ridge_per_pair];
+        require(numbers.iter().all(|number| number.is_finite()), "A number of the arguments is not finite.");
+        self.rows.apart(self.fixed);
         unsafe {
             // Loops over a known width unroll; these are the widths that are used most.
-            match self.width {
-                64 => self.all::<S, 64>(),
-                128 => self.all::<S, 128>(),
-                160 => self.all::<S, 160>(),
-                _ => self.all::<S, 0>(),
+            match width {
+                64 => self.solve::<S, 64>(block, call),
+                128 => self.solve::<S, 128>(block, call),
+                160 => self.solve::<S, 160>(block, call),
+                _ => self.solve::<S, 0>(block, call),
             }
         }
     }
 }
 
-/// Groups of pairs between the one that is worked on and the one that is fetched.
-const AHEAD: usize = 3;
-
-/// Vectors of one row's solution, each `width` long.
-struct Scratch {
-    x: Vec<f32>,
-    base: Vec<f32>,
-    inverse: Vec<f32>,
-    residual: Vec<f32>,
-    direction: Vec<f32>,
-    product: Vec<f32>,
-}
-
-/// What a pass over a row's pairs does.
-#[derive(Clone, Copy, PartialEq)]
-enum Pass {
-    /// out += sum of w y
-    Right,
-    /// out += sum of w (1 - y.v) y
-    Residual,
-    /// out += sum of w (y.v) y; returns sum of w (y.v)^2
-    Product,
-    /// returns sum of w (y.v)^2
-    Length,
-}
-
-impl Solve<'_> {
+impl SolveRows<'_> {
     #[inline(always)]
-    unsafe fn all<S: Simd, const W: usize>(&self) {
-        let width = if W > 0 { W } else { self.width };
+    unsafe fn solve<S: Simd, const W: usize>(&self, block: Range<usize>, call: &Call) {
+        let width = if W > 0 { W } else { self.width as usize };
         let columns = axis_columns(self.axes, width);
-        let vector = || vec![0f32; width];
-        let mut scratch = Scratch {
-            x: vector(),
-            base: vector(),
-            inverse: vector(),
-            residual: vector(),
-            direction: vector(),
-            product: vector(),
-        };
         let mut turned = vec![0f32; TURN_ROWS * width];
-        for first in (self.from..self.to).step_by(TURN_ROWS) {
-            if (self.stopped)() {
+        let mut scratch = std::array::from_fn(|_| vec![0f32; width]);
+        for first in block.clone().step_by(TURN_ROWS) {
+            if call.stopped() {
                 return;
             }
-            let count = TURN_ROWS.min(self.to - first);
-            let block = self.rows.range(first * width, (first + count) * width);
-            unsafe { turn_rows::<S>(block, &columns, width, &mut turned) };
-            for row in 0..count {
-                let out = &mut block[row * width..][..width];
-                unsafe { self.row::<S, W>(first + row, &turned[row * width..][..width], &mut scratch, out) };
+            let rows = self.rows.range(first * width, block.end.min(first + TURN_ROWS) * width);
+            unsafe { turn_rows::<S>(rows, &columns, width, &mut turned) };
+            for (n, (out, start)) in rows.chunks_mut(width).zip(turned.chunks(width)).enumerate() {
+                unsafe { self.row::<S, W>(first + n, start, &mut scratch, out) };
             }
         }
     }
@@ -106,53 +76,49 @@ impl Solve<'_> {
     /// preconditioned by D. What is left of A differs from 1 in as many dimensions as the row has pairs, so that a row
     /// of n pairs is exact after n steps, most users after a few.
     #[inline(always)]
-    unsafe fn row<S: Simd, const W: usize>(&self, row: usize, start: &[f32], scratch: &mut Scratch, out: &mut [f32]) {
-        let width = if W > 0 { W } else { self.width };
-        let std::ops::Range { start: from, end: to } = self.starts.range(row, &self.columns);
-        if from == to {
+    unsafe fn row<S: Simd, const W: usize>(
+        &self,
+        row: usize,
+        start: &[f32],
+        scratch: &mut [Vec<f32>; 6],
+        out: &mut [f32],
+    ) {
+        let width = if W > 0 { W } else { self.width as usize };
+        let [x, base, inverse, residual, direction, product] = scratch.each_mut().map(|vector| &mut vector[..width]);
+        let pairs = self.starts.range(row, self.columns.len());
+        let steps = self.steps.unwrap_or(0) as usize;
+        if pairs.is_empty() {
             return out.fill(0.0);
         }
-        let ridge = self.ridge + self.ridge_per_pair * (to - from) as f64;
-        let Scratch { x, base, inverse, residual, direction, product } = scratch;
+        let ridge = self.ridge + self.ridge_per_pair * pairs.len() as f64;
         for k in 0..width {
             base[k] = (self.alpha0 * self.gram[k] + ridge) as f32;
             inverse[k] = 1.0 / base[k];
         }
+        // A row that its steps solve exactly needs no good start.
+        if pairs.len() <= steps {
+            x.fill(0.0);
+        } else {
+            x.copy_from_slice(start);
+        }
         unsafe {
-            // A row that its steps solve exactly needs no good start.
-            if to - from <= self.steps {
-                x.fill(0.0);
-                residual.fill(0.0);
-                self.pass::<S, W, true>(Pass::Right, from, to, x, residual);
-            } else {
-                x.copy_from_slice(start);
-                for k in 0..width {
-                    residual[k] = -base[k] * x[k];
-                }
-                self.pass::<S, W, true>(Pass::Residual, from, to, x, residual);
-            }
-            let mut norm = scaled_norm::<S>(residual, inverse);
+            self.apply::<S, W, true>(pairs.clone(), base, x, false, residual);
+            let mut norm = scaled_square::<S>(residual, inverse);
             require(
-                norm.is_finite() && norm >= 0.0,
+                (0.0..f32::INFINITY).contains(&norm),
                 "Factors and weights must be finite numbers, weights not negative.",
             );
-            let enough = if self.steps == 0 { EXACTLY * norm } else { 0.0 };
-            let steps_max = if self.steps == 0 { 2 * width } else { self.steps };
             for k in 0..width {
                 direction[k] = residual[k] * inverse[k];
             }
-            for step in 0..steps_max {
+            let enough = if steps == 0 { EXACTLY * norm } else { 0.0 };
+            let steps_max = if steps == 0 { 2 * width } else { steps };
+            for step in 1..=steps_max {
                 if norm <= enough {
                     break;
                 }
-                // The residual after the last step is nobody's business.
-                let last = step + 1 == steps_max;
-                for k in 0..width {
-                    product[k] = base[k] * direction[k];
-                }
-                let own = dot::<S>(direction, product);
-                let pass = if last { Pass::Length } else { Pass::Product };
-                let length = norm / (own + self.pass::<S, W, false>(pass, from, to, direction, product));
+                let last = step == steps_max;
+                let length = -norm / self.apply::<S, W, false>(pairs.clone(), base, direction, last, product);
                 for k in 0..width {
                     x[k] += length * direction[k];
                 }
@@ -160,9 +126,9 @@ impl Solve<'_> {
                     break;
                 }
                 for k in 0..width {
-                    residual[k] -= length * product[k];
+                    residual[k] += length * product[k];
                 }
-                let next = scaled_norm::<S>(residual, inverse);
+                let next = scaled_square::<S>(residual, inverse);
                 let keep = next / norm;
                 for k in 0..width {
                     direction[k] = residual[k] * inverse[k] + keep * direction[k];
@@ -173,86 +139,84 @@ impl Solve<'_> {
         out.copy_from_slice(x);
     }
 
-    /// One pass over the pairs from..to, eight at a time so that v and out are read once for eight.
+    /// out = b - A v if FIRST, else -A v; returns -v.(A v) if not FIRST. After the `last` step nothing else is of use.
     #[inline(always)]
-    unsafe fn pass<S: Simd, const W: usize, const FIRST: bool>(
+    unsafe fn apply<S: Simd, const W: usize, const FIRST: bool>(
         &self,
-        pass: Pass,
-        from: usize,
-        to: usize,
+        pairs: Range<usize>,
+        base: &[f32],
         v: &[f32],
+        last: bool,
         out: &mut [f32],
     ) -> f32 {
-        let mut sum = 0.0;
-        let mut at = from;
+        let width = if W > 0 { W } else { self.width as usize };
+        for k in 0..width {
+            out[k] = -base[k] * v[k];
+        }
         unsafe {
+            let mut sum = if FIRST { 0.0 } else { -scaled_square::<S>(v, base) };
+            let Range { start: mut at, end: to } = pairs;
             while at + 8 <= to {
-                sum += self.group::<S, W, FIRST, 8>(pass, at, to, v, out);
+                sum += self.group::<S, W, FIRST, 8>(at, to, v, last, out);
                 at += 8;
             }
             while at < to {
-                sum += self.group::<S, W, false, 4>(pass, at, to, v, out);
+                sum += self.group::<S, W, FIRST, 4>(at, to, v, last, out);
                 at += 4;
             }
+            sum
         }
-        sum
     }
 
+    /// out += sum of w (target - y.v) y over N pairs, so that v and out are read once for all; returns the sum of
+    /// w (target - y.v) y.v. The target is 1 if FIRST, else 0.
     #[inline(always)]
     unsafe fn group<S: Simd, const W: usize, const FIRST: bool, const N: usize>(
         &self,
-        pass: Pass,
         at: usize,
         to: usize,
         v: &[f32],
+        last: bool,
         out: &mut [f32],
     ) -> f32 {
-        let width = if W > 0 { W } else { self.width };
-        let last_row = self.fixed.len() / width;
+        let width = if W > 0 { W } else { self.width as usize };
+        let row_count = self.fixed.len() / width;
         let row_of = |pair: usize| {
             let column = self.columns.get(pair);
-            require(column < last_row, "columns hold an index past the fixed side's rows.");
+            require(column < row_count, "columns hold an index past the fixed side's rows.");
             // SAFETY: the row lies within `fixed`, as just checked.
             unsafe { self.fixed.as_ptr().add(column * width) }
         };
+        // A short last group reads its last pair again, with weight 0.
+        let y: [*const f32; N] = std::array::from_fn(|j| row_of((at + j).min(to - 1)));
+        if FIRST {
+            for pair in (at + AHEAD * N).min(to)..to.min(at + (AHEAD + 1) * N) {
+                (0..width).step_by(16).for_each(|k| prefetch(row_of(pair).wrapping_add(k)));
+            }
+        }
         unsafe {
-            // A short last group reads its last pair again, with weight 0.
-            let y: [*const f32; N] = std::array::from_fn(|j| row_of((at + j).min(to - 1)));
-            if FIRST {
-                for pair in (at + AHEAD * N).min(to)..to.min(at + (AHEAD + 1) * N) {
-                    let next = row_of(pair);
-                    for k in (0..width).step_by(16) {
-                        S::prefetch(next.add(k));
-                    }
-                }
-            }
             let mut sums = [S::splat(0.0); 8];
-            if pass != Pass::Right {
-                for k in (0..width).step_by(S::LANES) {
-                    let value = S::load(v.as_ptr().add(k));
-                    for j in 0..N {
-                        sums[j] = S::fma(S::load(y[j].add(k)), value, sums[j]);
-                    }
+            for k in (0..width).step_by(S::LANES) {
+                let value = S::load(v.as_ptr().add(k));
+                for j in 0..N {
+                    sums[j] = S::fma(S::load(y[j].add(k)), value, sums[j]);
                 }
             }
-            let dots = if pass == Pass::Right { [0.0; 8] } else { S::sums(sums) };
+            let dots = S::sums(sums);
             let mut sum = 0.0;
             let mut factors = [0f32; N];
             for j in 0..N {
                 let inside = at + j < to;
                 let weight = if !inside { 0.0 } else { self.weights.map_or(1.0, |all| all[at + j]) };
-                factors[j] = match pass {
-                    Pass::Right | Pass::Residual => weight * (1.0 - dots[j]),
-                    _ => weight * dots[j],
-                };
+                factors[j] = weight * (if FIRST { 1.0 - dots[j] } else { -dots[j] });
                 sum += factors[j] * dots[j];
             }
-            if pass != Pass::Length {
-                let splats: [S::V; N] = std::array::from_fn(|j| S::splat(factors[j]));
+            if !last {
+                let factors: [S::V; N] = std::array::from_fn(|j| S::splat(factors[j]));
                 for k in (0..width).step_by(S::LANES) {
                     let mut value = S::load(out.as_ptr().add(k));
                     for j in 0..N {
-                        value = S::fma(S::load(y[j].add(k)), splats[j], value);
+                        value = S::fma(S::load(y[j].add(k)), factors[j], value);
                     }
                     S::store(out.as_mut_ptr().add(k), value);
                 }
@@ -262,26 +226,14 @@ impl Solve<'_> {
     }
 }
 
-/// a.b
+/// Sum of scale v^2
 #[inline(always)]
-unsafe fn dot<S: Simd>(a: &[f32], b: &[f32]) -> f32 {
+unsafe fn scaled_square<S: Simd>(v: &[f32], scale: &[f32]) -> f32 {
     unsafe {
         let mut sums = [S::splat(0.0); 8];
-        for (n, k) in (0..a.len()).step_by(S::LANES).enumerate() {
-            sums[n % 4] = S::fma(S::load(a.as_ptr().add(k)), S::load(b.as_ptr().add(k)), sums[n % 4]);
-        }
-        S::sums(sums).iter().sum()
-    }
-}
-
-/// residual . (inverse residual)
-#[inline(always)]
-unsafe fn scaled_norm<S: Simd>(residual: &[f32], inverse: &[f32]) -> f32 {
-    unsafe {
-        let mut sums = [S::splat(0.0); 8];
-        for (n, k) in (0..residual.len()).step_by(S::LANES).enumerate() {
-            let value = S::load(residual.as_ptr().add(k));
-            let scaled = S::mul(value, S::load(inverse.as_ptr().add(k)));
+        for (n, k) in (0..v.len()).step_by(S::LANES).enumerate() {
+            let value = S::load(v.as_ptr().add(k));
+            let scaled = S::fma(value, S::load(scale.as_ptr().add(k)), S::splat(0.0));
             sums[n % 4] = S::fma(scaled, value, sums[n % 4]);
         }
         S::sums(sums).iter().sum()

@@ -1,34 +1,39 @@
 //! Gram matrices, their principal axes, and turning rows into them.
 
-use crate::door::Out;
+use crate::door::{Call, In, Indexes, Out, require, width_of};
 use crate::simd::{Simd, Work};
-use crate::tile::{Left, PANEL, multiply};
+use crate::tile::{Aligned, Left, PANEL, multiply};
+use napi_derive::napi;
+
+/// partial[block] += the lower triangle of X^T X over the block's rows X, width x width.
+#[napi(object, object_to_js = false)]
+pub struct GramBlock<'a> {
+    pub blocks: Indexes<'a>,
+    pub values: In<'a, f32>,
+    pub width: u32,
+    pub partial: Out<'a, f64>,
+}
 
 /// Rows whose products are summed in float32 before they are added to the float64 sum.
 const GRAM_DEPTH: usize = 128;
 
-/// partial += the lower triangle of X^T X over `rows`, width x width.
-pub struct Gram<'a> {
-    pub rows: &'a [f32],
-    pub width: usize,
-    pub partial: &'a mut [f64],
-}
-
-impl Work for Gram<'_> {
-    type Out = ();
+impl Work for GramBlock<'_> {
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let Gram { rows, width, partial } = self;
-        let mut panel = vec![0f32; width * PANEL];
-        for chunk in rows.chunks(GRAM_DEPTH * width) {
+    unsafe fn run<S: Simd>(self, call: &Call) {
+        let width = width_of(self.width);
+        let block = call.range(&self.blocks, self.values.len() / width);
+        self.partial.apart(self.values);
+        let partial = self.partial.range(call.block * width * width, (call.block + 1) * width * width);
+        let mut panel = vec![[0.0; PANEL]; width];
+        for chunk in self.values[block.start * width..block.end * width].chunks(GRAM_DEPTH * width) {
             for column in (0..width).step_by(PANEL) {
                 // Rows of the result from `column` on: the rest is above the diagonal.
-                let left = Left { at: chunk[column..].as_ptr(), step: width, turned: true };
                 let right = chunk[column..].as_ptr();
+                let left = Left { at: right, row_step: 1, step: width };
                 let depth = chunk.len() / width;
-                unsafe { multiply::<S>(left, width - column, right, width, depth, panel.as_mut_ptr()) };
+                unsafe { multiply::<S, false>(left, right, width, depth, &mut panel[column..]) };
                 for i in column..width {
-                    let sums = &panel[(i - column) * PANEL..][..PANEL.min(i + 1 - column)];
+                    let sums = &panel[i][..PANEL.min(i + 1 - column)];
                     for (to, sum) in partial[i * width + column..].iter_mut().zip(sums) {
                         *to += *sum as f64;
                     }
@@ -38,32 +43,33 @@ impl Work for Gram<'_> {
     }
 }
 
-/// x -> (axis_0 . x, axis_1 . x, ...) for rows from..to, in place.
-pub struct Rotate<'a> {
-    pub rows: Out<'a, f32>,
-    pub width: usize,
-    pub axes: &'a [f64],
-    pub from: usize,
-    pub to: usize,
+/// x -> (axis_0 . x, axis_1 . x, ...) for each of the block's rows, in place.
+#[napi(object, object_to_js = false)]
+pub struct RotateRows<'a> {
+    pub blocks: Indexes<'a>,
+    pub values: Out<'a, f32>,
+    pub width: u32,
+    pub axes: In<'a, f64>,
 }
 
-impl Work for Rotate<'_> {
-    type Out = ();
+impl Work for RotateRows<'_> {
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let columns = axis_columns(self.axes, self.width);
-        let mut turned = vec![0f32; TURN_ROWS * self.width];
-        for first in (self.from..self.to).step_by(TURN_ROWS) {
-            let last = self.to.min(first + TURN_ROWS);
-            let rows = self.rows.range(first * self.width, last * self.width);
-            unsafe { turn_rows::<S>(rows, &columns, self.width, &mut turned) };
+    unsafe fn run<S: Simd>(self, call: &Call) {
+        let width = width_of(self.width);
+        let block = call.range(&self.blocks, self.values.len() / width);
+        require(self.axes.len() == width * width, "axes must be width x width.");
+        self.values.apart(self.axes);
+        let columns = axis_columns(self.axes, width);
+        let mut turned = vec![0f32; TURN_ROWS * width];
+        for rows in self.values.range(block.start * width, block.end * width).chunks_mut(TURN_ROWS * width) {
+            unsafe { turn_rows::<S>(rows, &columns, width, &mut turned) };
             rows.copy_from_slice(&turned[..rows.len()]);
         }
     }
 }
 
-/// Rows that are turned together.
-pub const TURN_ROWS: usize = 32;
+/// Rows that are turned together: whole tiles of each instruction set.
+pub const TURN_ROWS: usize = 48;
 
 /// The axes as columns, float32, as `turn_rows` wants them.
 pub fn axis_columns(axes: &[f64], width: usize) -> Vec<f32> {
@@ -73,22 +79,24 @@ pub fn axis_columns(axes: &[f64], width: usize) -> Vec<f32> {
 /// out = at most TURN_ROWS rows in other axes.
 #[inline(always)]
 pub unsafe fn turn_rows<S: Simd>(rows: &[f32], columns: &[f32], width: usize, out: &mut [f32]) {
-    let mut panel = [0f32; TURN_ROWS * PANEL];
-    let count = rows.len() / width;
+    let mut panel = Aligned([[0.0; PANEL]; TURN_ROWS]);
+    let panel = &mut panel.0[..rows.len() / width];
+    let left = Left { at: rows.as_ptr(), row_step: width, step: 1 };
     for column in (0..width).step_by(PANEL) {
-        let left = Left { at: rows.as_ptr(), step: width, turned: false };
-        unsafe { multiply::<S>(left, count, columns[column..].as_ptr(), width, width, panel.as_mut_ptr()) };
-        for row in 0..count {
-            out[row * width + column..][..PANEL].copy_from_slice(&panel[row * PANEL..][..PANEL]);
+        let right = columns[column..].as_ptr();
+        unsafe { multiply::<S, false>(left, right, width, width, panel) };
+        for (to, from) in out.chunks_mut(width).zip(panel.iter()) {
+            to[column..][..PANEL].copy_from_slice(from);
         }
     }
 }
 
 /// Principal axes of a width x width matrix X^T X: its rows become unit eigenvectors, `lengths` the eigenvalues.
 /// One-sided Jacobi rotations (Hestenes 1958): rows are turned in pairs until all are at right angles.
+#[napi(object, object_to_js = false)]
 pub struct PrincipalAxes<'a> {
-    pub gram: &'a mut [f64],
-    pub lengths: &'a mut [f64],
+    pub gram: Out<'a, f64>,
+    pub lengths: Out<'a, f64>,
 }
 
 const SWEEPS_MAX: usize = 30;
@@ -96,21 +104,21 @@ const SWEEPS_MAX: usize = 30;
 const RIGHT_ANGLE: f64 = 1e-7;
 
 impl Work for PrincipalAxes<'_> {
-    type Out = ();
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let width = self.lengths.len();
-        let trace: f64 = (0..width).map(|k| self.gram[k * width + k]).sum();
+    unsafe fn run<S: Simd>(self, _: &Call) {
+        let (gram, lengths) = (self.gram.all(), self.lengths.all());
+        let width = lengths.len();
+        require(width % PANEL == 0 && gram.len() == width * width, "gram must be width x width.");
+        require(gram.iter().all(|value| value.is_finite()), "Factors and weights must be finite numbers.");
+        let trace: f64 = gram.iter().step_by(width + 1).sum();
         // Without this the rows of a singular matrix would end as zeros, which have no direction.
         let floor = 1e-9 * trace + 1e-30;
-        for k in 0..width {
-            self.gram[k * width + k] += floor;
-        }
+        gram.iter_mut().step_by(width + 1).for_each(|value| *value += floor);
         let mut sweeps = 0;
-        while sweeps < SWEEPS_MAX && turn_all_pairs(self.gram, width) {
+        while sweeps < SWEEPS_MAX && turn_all_pairs(gram, width) {
             sweeps += 1;
         }
-        for (row, length) in self.gram.chunks_mut(width).zip(self.lengths) {
+        for (row, length) in gram.chunks_mut(width).zip(lengths) {
             let size = dot(row, row).sqrt();
             *length = (size - floor).max(0.0);
             row.iter_mut().for_each(|value| *value /= size);
@@ -126,8 +134,7 @@ fn turn_all_pairs(matrix: &mut [f64], width: usize) -> bool {
     for p in 0..width {
         let (upper, lower) = matrix.split_at_mut((p + 1) * width);
         let a = &mut upper[p * width..];
-        for (n, b) in lower.chunks_mut(width).enumerate() {
-            let q = p + 1 + n;
+        for (q, b) in (p + 1..).zip(lower.chunks_mut(width)) {
             let product = dot(a, b);
             if product.abs() <= RIGHT_ANGLE * (squares[p] * squares[q]).sqrt() {
                 continue;

@@ -14,14 +14,8 @@ pub struct Best {
 const RADIX_MIN: usize = 2048;
 
 impl Best {
-    pub fn new(size: usize, user_count: usize) -> Self {
-        let capacity = user_count.min(2 * size + 4096);
-        Self { keys: vec![], size, capacity, floor: f32::NEG_INFINITY }
-    }
-
-    pub fn restart(&mut self, floor: f32) {
-        self.keys.clear();
-        self.floor = floor;
+    pub fn new(size: usize, user_count: usize, floor: f32) -> Self {
+        Self { keys: vec![], size, capacity: user_count.min(2 * size + 4096), floor }
     }
 
     /// Users come in ascending order of index. Gives the floor.
@@ -48,11 +42,10 @@ impl Best {
             self.keys.reserve_exact(room - self.keys.len());
         } else {
             self.cut();
-            self.floor = self.worst();
         }
     }
 
-    /// Keeps the best `size`, in their order.
+    /// Keeps the best `size`, in their order, of which the worst becomes the floor.
     pub fn cut(&mut self) {
         if self.keys.len() <= self.size {
             return;
@@ -60,11 +53,8 @@ impl Best {
         let place = self.keys.len() - self.size;
         let worst = *self.keys.clone().select_nth_unstable(place).1;
         self.keys.retain(|key| *key >= worst);
-    }
-
-    pub fn worst(&self) -> f32 {
-        let worst = self.keys.iter().min().map_or(0, |key| (key >> 32) as u32);
-        f32::from_bits(if worst >> 31 == 1 { worst & 0x7fff_ffff } else { !worst })
+        let bits = (worst >> 32) as u32;
+        self.floor = f32::from_bits(if bits >> 31 == 1 { bits & 0x7fff_ffff } else { !bits });
     }
 
     /// Writes the indexes, best first, and gives their count.

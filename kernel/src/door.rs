@@ -1,7 +1,9 @@
 //! What arrays from outside go through: every index is checked where it is used, and what is wrong becomes an error.
 
+use napi::bindgen_prelude::{FromNapiValue, Result, sys};
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::ops::Range;
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed};
 
 /// Ends the call with this message as its error (`catch_unwind` at the exported functions).
 #[inline(always)]
@@ -17,45 +19,75 @@ fn refuse(message: &'static str) -> ! {
     std::panic::resume_unwind(Box::new(message))
 }
 
-/// Has an element fetched that will soon be read, where the machine takes such advice; outside the array nothing is.
+/// Numbers in a row of factors.
+pub fn width_of(width: u32) -> usize {
+    require(width > 0 && width.is_multiple_of(32) && width <= 1024, "width must be a multiple of 32 up to 1024.");
+    width as usize
+}
+
+/// Has an address fetched that will soon be read, where the machine takes such advice; any address may be named.
 #[inline(always)]
-pub fn prefetch<T>(values: &[T], at: usize) {
+pub fn prefetch<T>(_at: *const T) {
+    // SAFETY: advice, which never faults.
     #[cfg(target_arch = "x86_64")]
-    if let Some(value) = values.get(at) {
-        // SAFETY: advice for an address within the array.
-        unsafe { std::arch::x86_64::_mm_prefetch((value as *const T).cast(), std::arch::x86_64::_MM_HINT_T0) };
+    unsafe {
+        std::arch::x86_64::_mm_prefetch(_at.cast(), std::arch::x86_64::_MM_HINT_T0)
+    };
+}
+
+/// The block of a call, and the slots of its run.
+pub struct Call<'a> {
+    pub block: usize,
+    pub shared: &'a [i32],
+}
+
+impl Call<'_> {
+    /// The block's part of a list of boundaries, at most `limit`.
+    pub fn range(&self, blocks: &Indexes, limit: usize) -> Range<usize> {
+        require(self.block + 1 < blocks.len(), "There is no such block.");
+        blocks.range(self.block, limit)
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (values, at);
+    pub fn stopped(&self) -> bool {
+        // SAFETY: the same layout. Slot 1 says whether the run is to stop.
+        self.shared.get(1).is_some_and(|slot| unsafe { &*(slot as *const i32).cast::<AtomicI32>() }.load(Relaxed) != 0)
+    }
 }
 
 /// Numbers that are used as indexes. Other threads may change them meanwhile: each is read once, then checked.
 #[derive(Clone, Copy)]
 pub struct Indexes<'a>(&'a [AtomicU32]);
 
-impl<'a> Indexes<'a> {
-    pub fn new(values: &'a [u32]) -> Self {
+impl FromNapiValue for Indexes<'_> {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> Result<Self> {
+        let values = unsafe { <&[u32]>::from_napi_value(env, value)? };
         // SAFETY: the same layout; loads of the one are loads of the other.
-        Self(unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), values.len()) })
+        Ok(Self(unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), values.len()) }))
     }
+}
+
+impl Indexes<'_> {
     pub fn len(&self) -> usize {
         self.0.len()
     }
     #[inline(always)]
     pub fn get(&self, at: usize) -> usize {
+        require(at < self.0.len(), "An index lies outside its array.");
         self.0[at].load(Relaxed) as usize
     }
     pub fn prefetch(&self, at: usize) {
-        prefetch(self.0, at);
+        prefetch(self.0.as_ptr().wrapping_add(at));
     }
-    /// The part at row, of starts and columns: starts[row]..starts[row + 1].
+    /// Of boundaries the part at `row`, within `limit`.
     #[inline(always)]
-    pub fn range(&self, row: usize, columns: &Indexes) -> std::ops::Range<usize> {
+    pub fn range(&self, row: usize, limit: usize) -> Range<usize> {
         let (from, to) = (self.get(row), self.get(row + 1));
-        require(from <= to && to <= columns.len(), "starts must ascend and end within the columns.");
+        require(from <= to && to <= limit, "Boundaries must ascend and end within their array.");
         from..to
     }
 }
+
+/// An array that is only read.
+pub type In<'a, T> = &'a [T];
 
 /// An array that several threads fill, each its own blocks.
 pub struct Out<'a, T> {
@@ -64,8 +96,18 @@ pub struct Out<'a, T> {
     of: PhantomData<&'a mut [T]>,
 }
 
+impl<'a, T> FromNapiValue for Out<'a, T>
+where
+    &'a mut [T]: FromNapiValue,
+{
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> Result<Self> {
+        let values = unsafe { <&mut [T]>::from_napi_value(env, value)? };
+        Ok(Self { at: values.as_mut_ptr(), len: values.len(), of: PhantomData })
+    }
+}
+
 impl<'a, T> Out<'a, T> {
-    pub fn new(values: &'a mut [T]) -> Self {
+    pub fn of(values: &'a mut [T]) -> Self {
         Self { at: values.as_mut_ptr(), len: values.len(), of: PhantomData }
     }
     pub fn len(&self) -> usize {
@@ -77,6 +119,9 @@ impl<'a, T> Out<'a, T> {
         require(from <= to && to <= self.len, "A block lies outside its array.");
         // SAFETY: within the array, as just checked.
         unsafe { std::slice::from_raw_parts_mut(self.at.add(from), to - from) }
+    }
+    pub fn all(&self) -> &mut [T] {
+        self.range(0, self.len)
     }
     /// Ends the call where an array that is read overlaps this one, which is written.
     pub fn apart<U>(&self, other: &[U]) {

@@ -1,37 +1,64 @@
-//! Which items the same users act on.
+//! Which items the same users act on, and the ids of users as text.
 
-use crate::door::{Indexes, Out, prefetch, require};
+use crate::door::{Call, In, Indexes, Out, prefetch, require};
+use crate::simd::{Simd, Work};
+use napi_derive::napi;
+
+/// out = for each asked item the count of users who have both it and each item: asked items x items.
+#[napi(object, object_to_js = false)]
+pub struct Cooccurrence<'a> {
+    pub blocks: Indexes<'a>,
+    pub starts: Indexes<'a>,
+    pub columns: Indexes<'a>,
+    pub item_starts: Indexes<'a>,
+    pub item_columns: Indexes<'a>,
+    pub items: Indexes<'a>,
+    pub out: Out<'a, u32>,
+}
+
+impl Work for Cooccurrence<'_> {
+    unsafe fn run<S: Simd>(self, call: &Call) {
+        let by_user = Pairs::new(self.starts, self.columns, self.item_starts);
+        let by_item = Pairs::new(self.item_starts, self.item_columns, self.starts);
+        for n in call.range(&self.blocks, self.items.len()) {
+            let counts = self.out.range(n * by_item.row_count, (n + 1) * by_item.row_count);
+            count_together(by_user, by_item, self.items.get(n), counts);
+        }
+    }
+}
 
 /// A sparse matrix by rows.
 #[derive(Clone, Copy)]
-pub struct Pairs<'a> {
-    pub starts: Indexes<'a>,
-    pub columns: Indexes<'a>,
-    pub row_count: usize,
-    pub column_count: usize,
+struct Pairs<'a> {
+    starts: Indexes<'a>,
+    columns: Indexes<'a>,
+    row_count: usize,
+    column_count: usize,
 }
 
-const PAST: &str = "columns hold an index past the other side's rows.";
-
 impl<'a> Pairs<'a> {
-    fn row(&self, row: usize) -> impl Iterator<Item = usize> + 'a {
-        require(row < self.row_count, PAST);
-        let Self { columns, column_count, .. } = *self;
-        self.starts.range(row, &columns).map(move |at| {
-            let column = columns.get(at);
-            require(column < column_count, PAST);
+    /// `others` are the starts of the same pairs by columns.
+    fn new(starts: Indexes<'a>, columns: Indexes<'a>, others: Indexes<'a>) -> Self {
+        require(starts.len() > 0 && others.len() > 0, "starts must have one element more than rows.");
+        Self { starts, columns, row_count: starts.len() - 1, column_count: others.len() - 1 }
+    }
+
+    fn row(self, row: usize) -> impl Iterator<Item = usize> + 'a {
+        self.starts.range(row, self.columns.len()).map(move |at| {
+            let column = self.columns.get(at);
+            require(column < self.column_count, "columns hold an index past the other side's rows.");
             column
         })
     }
 }
 
 /// out[j] = users who have both `item` and j. Returns those j in the order in which they were met.
-pub fn cooccurrence(by_user: Pairs, by_item: Pairs, item: usize, out: &mut [u32]) -> Vec<u32> {
+fn count_together(by_user: Pairs, by_item: Pairs, item: usize, out: &mut [u32]) -> Vec<usize> {
     let mut met = vec![];
     for user in by_item.row(item) {
         for other in by_user.row(user) {
             if out[other] == 0 {
-                met.push(other as u32);
+                met.push(other);
             }
             out[other] += 1;
         }
@@ -39,87 +66,122 @@ pub fn cooccurrence(by_user: Pairs, by_item: Pairs, item: usize, out: &mut [u32]
     met
 }
 
-/// One item's column of an item-item ridge regression on its nearest items only, as `neighbourRidge` says.
-pub struct Ridge {
+/// For each asked item the items j with the largest c_ij / sqrt(n_j + lambda), ties by index, and b of
+///   (G + lambda I) b = g,
+/// where G counts users who have two of them and g those who have i and one of them. EASE (Steck 2019), cut to them.
+#[napi(object, object_to_js = false)]
+pub struct NeighbourRidge<'a> {
+    pub blocks: Indexes<'a>,
+    pub starts: Indexes<'a>,
+    pub columns: Indexes<'a>,
+    pub item_starts: Indexes<'a>,
+    pub item_columns: Indexes<'a>,
+    pub items: Indexes<'a>,
     pub lambda: f64,
-    pub steps: usize,
-    pub neighbour_count: usize,
+    pub steps: u32,
+    pub neighbour_count: u32,
+    pub neighbours: Out<'a, u32>,
+    pub neighbour_weights: Out<'a, f32>,
+    pub counts: Out<'a, u32>,
 }
 
-/// Kept from item to item.
-pub struct RidgeScratch {
-    together: Vec<u32>,
-    place: Vec<u32>,
-    /// The last run in which a user was met.
-    seen: Vec<u32>,
-    run: u32,
-}
-
-impl RidgeScratch {
-    pub fn new(item_count: usize, user_count: usize) -> Self {
-        Self { together: vec![0; item_count], place: vec![u32::MAX; item_count], seen: vec![0; user_count], run: 0 }
+impl Work for NeighbourRidge<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, call: &Call) {
+        let by_user = Pairs::new(self.starts, self.columns, self.item_starts);
+        let by_item = Pairs::new(self.item_starts, self.item_columns, self.starts);
+        let Self { lambda, steps, neighbour_count: most, .. } = self;
+        require(lambda > 0.0 && lambda.is_finite(), "lambda must be positive and finite.");
+        let most = most as usize;
+        let mut together = vec![0u32; by_item.row_count];
+        let mut place = vec![u32::MAX; by_user.row_count];
+        for n in call.range(&self.blocks, self.items.len()) {
+            if call.stopped() {
+                return;
+            }
+            let item = self.items.get(n);
+            let met = count_together(by_user, by_item, item, &mut together);
+            let nearness = |j: usize| {
+                let count = by_item.starts.range(j, by_item.columns.len()).len();
+                together[j] as f64 / (count as f64 + lambda).sqrt()
+            };
+            let mut near: Vec<_> = met.iter().filter(|j| **j != item).map(|j| (nearness(*j), *j)).collect();
+            near.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            near.truncate(most);
+            let right: Vec<f64> = near.iter().map(|(_, j)| together[*j] as f64).collect();
+            met.iter().for_each(|j| together[*j] = 0);
+            let m = near.len();
+            let gram = gram(by_item, &near, lambda, &mut place);
+            let solution = conjugate_gradients(&gram, &right, steps);
+            let neighbours = self.neighbours.range(n * most, (n + 1) * most);
+            let weights = self.neighbour_weights.range(n * most, (n + 1) * most);
+            for (k, (_, j)) in near.iter().enumerate() {
+                (neighbours[k], weights[k]) = (*j as u32, solution[k] as f32);
+            }
+            self.counts.range(n, n + 1)[0] = m as u32;
+        }
     }
 }
 
-impl Ridge {
-    /// The items j with the largest c_ij / sqrt(n_j + lambda), ties by index, and b of (G + lambda I) b = g, where G
-    /// counts users who have two of them and g those who have i and one of them. EASE (Steck 2019), cut to them.
-    pub fn solve(
-        &self,
-        by_user: Pairs,
-        by_item: Pairs,
-        item: usize,
-        scratch: &mut RidgeScratch,
-        neighbours: &mut [u32],
-        weights: &mut [f32],
-    ) -> usize {
-        let RidgeScratch { together, place, seen, run } = scratch;
-        *run += 1;
-        let met = cooccurrence(by_user, by_item, item, together);
-        let count_of = |j: u32| by_item.starts.range(j as usize, &by_item.columns).len() as f64;
-        let mut near: Vec<(f64, u32)> = met
-            .iter()
-            .filter(|j| **j as usize != item)
-            .map(|j| (together[*j as usize] as f64 / (count_of(*j) + self.lambda).sqrt(), *j))
-            .collect();
-        near.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        near.truncate(self.neighbour_count);
-        let m = near.len();
-        let right: Vec<f64> = near.iter().map(|(_, j)| together[*j as usize] as f64).collect();
-        met.iter().for_each(|j| together[*j as usize] = 0);
-        near.iter().enumerate().for_each(|(k, (_, j))| place[*j as usize] = k as u32);
-        let mut gram = vec![0f64; m * m];
-        let mut own = vec![];
-        for (_, j) in &near {
-            for user in by_item.row(*j as usize) {
-                if std::mem::replace(&mut seen[user], *run) == *run {
-                    continue;
-                }
-                own.clear();
-                own.extend(by_user.row(user).map(|other| place[other] as usize).filter(|k| *k < m));
-                for a in &own {
-                    own.iter().for_each(|b| gram[a * m + b] += 1.0);
-                }
+/// G + lambda I: how many users have each two of the near items. `place` holds u32::MAX, before and after.
+#[inline(always)]
+fn gram(by_item: Pairs, near: &[(f64, usize)], lambda: f64, place: &mut [u32]) -> Vec<f64> {
+    let m = near.len();
+    let mut gram = vec![0f64; m * m];
+    // The users of any of them, in the order in which they are met, and how many each has.
+    let mut users = vec![];
+    let mut owned: Vec<u32> = vec![];
+    for user in near.iter().flat_map(|(_, j)| by_item.row(*j)) {
+        if place[user] == u32::MAX {
+            place[user] = users.len() as u32;
+            users.push(user);
+            owned.push(0);
+        }
+        owned[place[user] as usize] += 1;
+    }
+    let words = users.len().div_ceil(64);
+    let by_pairs: usize = owned.iter().map(|count| (*count as usize).pow(2)).sum();
+    if by_pairs <= m * m * words {
+        // Few have many: each user counts for each two of its own.
+        let mut lists: Vec<Vec<u32>> = owned.iter().map(|count| Vec::with_capacity(*count as usize)).collect();
+        for (k, (_, j)) in near.iter().enumerate() {
+            for user in by_item.row(*j) {
+                let list = &mut lists[place[user] as usize];
+                list.iter().for_each(|other| gram[k * m + *other as usize] += 1.0);
+                list.push(k as u32);
+                gram[k * m + k] += 1.0;
             }
         }
-        near.iter().for_each(|(_, j)| place[*j as usize] = u32::MAX);
-        (0..m).for_each(|k| gram[k * m + k] += self.lambda);
-        let solution = conjugate_gradients(&gram, &right, self.steps);
-        for k in 0..m {
-            neighbours[k] = near[k].1;
-            weights[k] = solution[k] as f32;
+    } else {
+        // A bit for each user: what two have in common is counted 64 users at a time.
+        let mut bits = vec![0u64; m * words];
+        for (k, (_, j)) in near.iter().enumerate() {
+            for user in by_item.row(*j) {
+                bits[k * words + place[user] as usize / 64] |= 1 << (place[user] % 64);
+            }
         }
-        m
+        let rows: Vec<&[u64]> = bits.chunks_exact(words).collect();
+        for k in 0..m {
+            for other in 0..=k {
+                let both = rows[k].iter().zip(rows[other]).map(|(a, b)| (a & b).count_ones() as u64).sum::<u64>();
+                gram[k * m + other] = both as f64;
+            }
+        }
     }
+    users.iter().for_each(|user| place[*user] = u32::MAX);
+    for k in 0..m {
+        gram[k * m + k] += lambda;
+        (0..k).for_each(|other| gram[other * m + k] = gram[k * m + other]);
+    }
+    gram
 }
 
 /// x of A x = b for a symmetric positive definite A, from 0 on, preconditioned by its diagonal (Jacobi).
-fn conjugate_gradients(a: &[f64], b: &[f64], steps: usize) -> Vec<f64> {
+#[inline(always)]
+fn conjugate_gradients(a: &[f64], b: &[f64], steps: u32) -> Vec<f64> {
     let m = b.len();
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
     let scaled = |r: &[f64]| (0..m).map(|k| r[k] / a[k * m + k]).collect::<Vec<f64>>();
-    let (mut x, mut residual) = (vec![0f64; m], b.to_vec());
-    let mut direction = scaled(&residual);
+    let (mut x, mut residual, mut direction) = (vec![0f64; m], b.to_vec(), scaled(b));
     let mut norm = dot(&residual, &direction);
     let enough = 1e-24 * norm;
     for _ in 0..steps {
@@ -142,31 +204,56 @@ fn conjugate_gradients(a: &[f64], b: &[f64], steps: usize) -> Vec<f64> {
     x
 }
 
+/// In eight sums, which the compiler can make vectors of.
+#[inline(always)]
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0f64; 8];
+    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(x, y)| x * y).sum();
+    for (a, b) in a.zip(b) {
+        for k in 0..8 {
+            sums[k] += a[k] * b[k];
+        }
+    }
+    sums.iter().sum::<f64>() + rest
+}
+
+/// The ids of users in JSON, each in quotes, commas between: `offsets` says where each user's line of `lines`
+/// begins, which ends in a newline. `written` gets the count of bytes.
+#[napi(object, object_to_js = false)]
+pub struct JoinIds<'a> {
+    pub lines: In<'a, u8>,
+    pub offsets: Indexes<'a>,
+    pub users: Indexes<'a>,
+    pub out: Out<'a, u8>,
+    pub written: Out<'a, u32>,
+}
+
 /// Ids between the one that is copied and the one that is fetched.
 const AHEAD: usize = 12;
 
-/// The ids of users in JSON, each in quotes, commas between: `offsets` says where each user's line of `lines`
-/// begins, which ends in a newline. Gives the count of bytes.
-pub fn join_ids(lines: &[u8], offsets: Indexes, users: Indexes, out: Out<u8>) -> usize {
-    let mut to = 0;
-    for n in 0..users.len() {
-        // Lists are in the order of scores: each id lies elsewhere.
-        let ahead = |steps: usize| (n + steps < users.len()).then(|| users.get(n + steps));
-        if let Some(user) = ahead(2 * AHEAD) {
-            offsets.prefetch(user);
+impl Work for JoinIds<'_> {
+    unsafe fn run<S: Simd>(self, _: &Call) {
+        let Self { lines, offsets, users, out, written } = self;
+        out.apart(lines);
+        let mut to = 0;
+        for n in 0..users.len() {
+            // Lists are in the order of scores: each id lies elsewhere.
+            let ahead = |steps: usize| (n + steps < users.len()).then(|| users.get(n + steps));
+            if let Some(user) = ahead(2 * AHEAD) {
+                offsets.prefetch(user);
+            }
+            if let Some(user) = ahead(AHEAD).filter(|user| *user < offsets.len()) {
+                prefetch(lines.as_ptr().wrapping_add(offsets.get(user)));
+            }
+            let line = offsets.range(users.get(n), lines.len());
+            require(!line.is_empty(), "An id has no line.");
+            let room = out.range(to, to + line.len());
+            to += line.len();
+            room.copy_from_slice(&lines[line]);
+            // The newline of a line becomes the comma before the next.
+            room[room.len() - 1] = b',';
         }
-        if let Some(user) = ahead(AHEAD).filter(|user| *user < offsets.len()) {
-            prefetch(lines, offsets.get(user));
-        }
-        let user = users.get(n);
-        require(user + 1 < offsets.len(), "A user index lies outside the ids.");
-        let (from, end) = (offsets.get(user), offsets.get(user + 1));
-        require(from < end && end <= lines.len(), "offsets must ascend and end within the lines.");
-        let room = out.range(to, to + end - from);
-        room.copy_from_slice(&lines[from..end]);
-        // The newline of a line becomes the comma before the next.
-        room[end - from - 1] = b',';
-        to += end - from;
+        written.range(0, 1)[0] = to.saturating_sub(1) as u32;
     }
-    to.saturating_sub(1)
 }

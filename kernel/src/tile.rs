@@ -1,90 +1,76 @@
-//! The tile multiply that scoring, rotating and Gram matrices share.
+//! The tile multiply that scoring, turning and Gram matrices share.
 
+use crate::door::prefetch;
 use crate::simd::Simd;
-use std::hint::black_box;
 
 /// Columns of a panel; factors are padded to a multiple of it.
 pub const PANEL: usize = 32;
 
-/// A matrix that is multiplied from the left: element (row, k) is at `row * step + k`, or `k * step + row` if `turned`.
+/// A row of a panel or of results.
+pub type Row = [f32; PANEL];
+
+/// Begins at a cache line, so that no vector in it lies in two.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub struct Aligned<T>(pub T);
+
+/// A matrix that is multiplied from the left: element (row, k) is at row * row_step + k * step.
 #[derive(Clone, Copy)]
 pub struct Left {
     pub at: *const f32,
+    pub row_step: usize,
     pub step: usize,
-    pub turned: bool,
 }
 
-/// out[row, j] = sum over k < depth of left[row, k] panel[k * panel_step + j], for `rows` rows of PANEL columns each.
+/// out[row][j] = sum over k < depth of left[row, k] panel[k * panel_step + j], for each row of `out`.
+/// If ROUNDED, each element is a pair of bfloat16, and so much a product of two pairs.
 ///
-/// SAFETY: `left` is good for rows x depth numbers, `panel` for depth rows of PANEL, `out` for rows x PANEL.
+/// SAFETY: `left` is good for as many rows of `depth` elements, `panel` for depth rows of PANEL.
 #[inline(always)]
-pub unsafe fn multiply<S: Simd>(
+pub unsafe fn multiply<S: Simd, const ROUNDED: bool>(
     left: Left,
-    rows: usize,
     panel: *const f32,
     panel_step: usize,
     depth: usize,
-    out: *mut f32,
+    out: &mut [Row],
 ) {
-    let mut row = 0;
-    unsafe {
-        while row + S::TILE_ROWS <= rows {
-            match S::TILE_ROWS {
-                8 => tiles::<S, 8>(left, row, panel, panel_step, depth, out),
-                6 => tiles::<S, 6>(left, row, panel, panel_step, depth, out),
-                _ => tiles::<S, 4>(left, row, panel, panel_step, depth, out),
-            }
-            row += S::TILE_ROWS;
+    let rows = out.len();
+    for row in (0..rows).step_by(S::TILE_ROWS) {
+        // Rows that lie one after the other are fetched a tile ahead.
+        let next = left.at.wrapping_add((row + S::TILE_ROWS) * left.row_step);
+        for k in (0..S::TILE_ROWS * depth).step_by(16).take_while(|_| left.row_step == depth) {
+            prefetch(next.wrapping_add(k));
         }
-        while row + 2 <= rows {
-            tiles::<S, 2>(left, row, panel, panel_step, depth, out);
-            row += 2;
-        }
-        if row < rows {
-            tiles::<S, 1>(left, row, panel, panel_step, depth, out);
-        }
-    }
-}
-
-#[inline(always)]
-unsafe fn tiles<S: Simd, const ROWS: usize>(
-    left: Left,
-    row: usize,
-    panel: *const f32,
-    panel_step: usize,
-    depth: usize,
-    out: *mut f32,
-) {
-    unsafe {
         for column in (0..PANEL).step_by(2 * S::LANES) {
-            let mut sums = [[S::splat(0.0); 2]; ROWS];
-            // NOTE: no closures here. One that is not inlined has none of the instruction set's features.
-            if left.turned {
-                let at = left.at.add(row);
+            // NOTE: no closures in the loops. One that is not inlined has none of the instruction set's features.
+            unsafe {
+                // A tile past the last row reads that again. Opaque, or the compiler computes each address from the
+                // first anew in every step.
+                let at: [*const f32; 8] =
+                    std::hint::black_box(std::array::from_fn(|r| left.at.add((row + r).min(rows - 1) * left.row_step)));
+                let mut sums = [[S::splat(0.0); 2]; 8];
                 for k in 0..depth {
                     let b = panel.add(k * panel_step + column);
-                    let (b0, b1) = (S::load(b), S::load(b.add(S::LANES)));
-                    for r in 0..ROWS {
-                        let x = S::splat(*at.add(k * left.step + r));
-                        sums[r] = [S::fma(x, b0, sums[r][0]), S::fma(x, b1, sums[r][1])];
+                    for r in 0..S::TILE_ROWS {
+                        let x = at[r].add(k * left.step);
+                        let [low, high] = sums[r];
+                        sums[r] = if ROUNDED {
+                            [S::products(x, b, low), S::products(x, b.add(S::LANES), high)]
+                        } else {
+                            [
+                                S::fma(S::splat(*x), S::load(b), low),
+                                S::fma(S::splat(*x), S::load(b.add(S::LANES)), high),
+                            ]
+                        };
                     }
                 }
-            } else {
-                // Opaque, or the compiler computes each address from the first anew in every step.
-                let at: [*const f32; ROWS] = black_box(std::array::from_fn(|r| left.at.add((row + r) * left.step)));
-                for k in 0..depth {
-                    let b = panel.add(k * panel_step + column);
-                    let (b0, b1) = (S::load(b), S::load(b.add(S::LANES)));
-                    for r in 0..ROWS {
-                        let x = S::splat(*at[r].add(k));
-                        sums[r] = [S::fma(x, b0, sums[r][0]), S::fma(x, b1, sums[r][1])];
+                for r in 0..S::TILE_ROWS {
+                    if row + r < rows {
+                        let to = out[row + r][column..].as_mut_ptr();
+                        S::store(to, sums[r][0]);
+                        S::store(to.add(S::LANES), sums[r][1]);
                     }
                 }
-            }
-            for (r, sum) in sums.iter().enumerate() {
-                let to = out.add((row + r) * PANEL + column);
-                S::store(to, sum[0]);
-                S::store(to.add(S::LANES), sum[1]);
             }
         }
     }

@@ -46,20 +46,22 @@ export function holdsAny(column: string, values: string[], parameters: Parameter
       ${bind(parameters, values)}) END`
 }
 
-/**
- * SQL for a comparison with a number given as text, exact for 64-bit integers.
- * NOTE: 9.99 as FLOAT is not 9.99 as DOUBLE, so that the number takes the column's type.
- */
-export function comparesTo(
+/** SQL for a comparison with a number given as text, exact for 64-bit integers. */
+export const comparesTo = (
   column: string,
   type: string,
   operator: string,
   number: string,
   value: string,
-) {
+) => `${column} ${operator} CAST(${value} AS ${numberType(type, number)})`
+
+/**
+ * What a number given as text becomes before a column of this type is compared with it.
+ * NOTE: 9.99 as FLOAT is not 9.99 as DOUBLE, so that the number takes the column's type.
+ */
+export function numberType(type: string, number: string): 'FLOAT' | 'DOUBLE' | 'HUGEINT' {
   const whole = /^-?\d{1,37}$/.test(number) && /INT/.test(type)
-  const target = type === 'FLOAT' ? 'FLOAT' : whole ? 'HUGEINT' : 'DOUBLE'
-  return `${column} ${operator} CAST(${value} AS ${target})`
+  return type === 'FLOAT' ? 'FLOAT' : whole ? 'HUGEINT' : 'DOUBLE'
 }
 
 /** Whether a text is a number as expressions write it. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { createWriteStream, type Dirent } from 'node:fs'
+import { createReadStream, createWriteStream, type Dirent } from 'node:fs'
 import { lstat, mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
@@ -33,6 +33,8 @@ export type Files = {
   exists(url: string): Promise<boolean>
   /** Lines as `readLines` gives them. */
   lines(url: string): AsyncIterable<string>
+  /** The object's bytes, in chunks. */
+  bytes(url: string): AsyncIterable<Uint8Array>
   /** The object as a file. NOTE: DuckDB expands `*`, `?` and `[` of a path; keys may hold them. */
   localPath(url: string): Promise<string>
   /** Starts an object; one that has the name already is replaced at `finish()`. */
@@ -56,6 +58,7 @@ export const diskFiles = ({ root, scratch }: { root: string; scratch: string }):
   list: (prefixUrl) => list(root, prefixUrl),
   exists: async (url) => (await find(root, url)) !== undefined,
   lines: (url) => lines(root, url),
+  bytes: (url) => bytes(root, url),
   localPath: (url) => existing(root, url),
   create: (url) => create(root, scratch, url),
 })
@@ -130,6 +133,10 @@ async function existing(root: string, url: string): Promise<string> {
 
 async function* lines(root: string, url: string): AsyncGenerator<string> {
   yield* readLines(await existing(root, url), url)
+}
+
+async function* bytes(root: string, url: string): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(await existing(root, url))
 }
 
 async function list(root: string, prefixUrl: string): Promise<StoredObject[]> {

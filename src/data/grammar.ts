@@ -5,14 +5,21 @@ import peggy from 'peggy'
  * A parser from a `.peggy` file of this folder, read and compiled at first use. What the grammar
  * does not allow is thrown as `refuse(message)`; the message names the position (1-based, in
  * characters), what was found there and what would be right. A text that a grammar gives to
- * `error(...)` is passed on as it is.
+ * `error(...)` is passed on as it is. The grammar sees the options; `startRule` is the rule that
+ * texts must follow, by default the first.
  */
-export function grammar<T>(file: string, refuse: (message: string) => Error): (text: string) => T {
+export function grammar<T>(
+  file: string,
+  refuse: (message: string) => Error,
+  options: { startRule?: string; depthMax?: number } = {},
+): (text: string) => T {
   let parser: peggy.Parser | undefined
   return (text) => {
-    parser ??= peggy.generate(readFileSync(new URL(file, import.meta.url), 'utf8'))
+    parser ??= peggy.generate(readFileSync(new URL(file, import.meta.url), 'utf8'), {
+      ...(options.startRule && { allowedStartRules: [options.startRule] }),
+    })
     try {
-      return parser.parse(text)
+      return parser.parse(text, options)
     } catch (error) {
       if (error instanceof parser.SyntaxError) throw refuse(describe(error, text))
       throw error

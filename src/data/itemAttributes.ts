@@ -1,43 +1,34 @@
+import assert from 'node:assert/strict'
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { wireLimits } from '../limits.ts'
+import {
+  type AttributeQuery,
+  type AttributeTerm,
+  literal,
+  termsOf,
+  withoutNot,
+  written,
+} from './attributeExpression.ts'
 import {
   bind,
   columnTypes,
   comparesTo,
   isNumber,
+  numberType,
   type Parameters,
   parameterTypes,
 } from './columnCondition.ts'
-import { type Duck, identifier } from './duck.ts'
-import { grammar } from './grammar.ts'
+import { chunksOf, type Duck, identifier, numbersOf, readRows } from './duck.ts'
 import { LineError } from './queryLine.ts'
-
-/** An `itemAttributes` expression as plain data: items must meet all terms. Spec D.5. */
-export type AttributeQuery = { terms: AttributeTerm[] }
-export type AttributeTerm = {
-  /** As written, without `ITEMS.`. */
-  column: string
-  operator: '=' | '<' | '<=' | '>' | '>='
-  /** Numbers keep the digits that were written. */
-  value: { kind: 'string' | 'number'; text: string }
-}
 
 /** A column that queries may name: categories hold strings, several of them between `|`. */
 export type QueryColumn = { name: string; kind: 'category' | 'number' }
 
-/**
- * Reads an expression such as `ITEMS.genres = "Comedy" AND ITEMS.PRICE < 20`; LineError tells the
- * position, what was found and what was expected. Source: developer guide, "Batch segment input";
- * comparisons of numbers other than `=` are ours (spec N.5).
- */
-export const parseItemAttributes: (text: string) => AttributeQuery = grammar(
-  './itemAttributes.peggy',
-  (message) => new LineError(message),
-)
-
 /** The items of one model, ready for many queries. */
 export type ModelItems = {
   /**
-   * The sorted indexes of the items that meet all terms, at least one. LineError for a column that is
+   * The sorted indexes of the items that meet the query, at least one. An item without a value in a
+   * column meets no comparison with it, and not its opposite either. LineError for a column that is
    * not among those of the model, an operator or value that does not fit its column, and what no item
    * of the training data has.
    */
@@ -57,21 +48,10 @@ export async function openItems(
   const connection = await duck.connect()
   const close = () => connection.closeSync()
   try {
-    const items = { connection, path, columns, types: await columnTypes(connection, [path]) }
-    await createNumberTable(items)
-    const byValue = new Set<string>()
-    return {
-      async matching({ terms }) {
-        for (const term of terms) checkTerm(term, columns)
-        for (const { name, kind } of terms.map((term) => columnOf(term, columns)))
-          if (kind === 'category' && !byValue.has(name)) {
-            await createValueTable(items, name)
-            byValue.add(name)
-          }
-        return matching(items, terms)
-      },
-      close,
-    }
+    const types = await columnTypes(connection, [path])
+    const itemCount = await createNumberTable(connection, path, columns)
+    const items: Items = { connection, path, columns, types, itemCount, valued: new Map() }
+    return { matching: (query) => matching(items, query), close }
   } catch (error) {
     close()
     throw error
@@ -83,97 +63,177 @@ type Items = {
   path: string
   columns: QueryColumn[]
   types: Map<string, string>
+  itemCount: number
+  /** The items with a value in a category column, once the column has been asked for. */
+  valued: Map<string, ItemSet>
 }
 
-/** The table `item`: index and number columns. */
-async function createNumberTable({ connection, path, columns }: Items): Promise<void> {
+/** Item i is bit i & 31 of word i >>> 5. */
+type ItemSet = Uint32Array
+
+/** The table `item`: index and number columns. The count of its rows. */
+async function createNumberTable(
+  connection: DuckDBConnection,
+  path: string,
+  columns: QueryColumn[],
+): Promise<number> {
   const numbers = columns.filter(({ kind }) => kind === 'number')
   const names = ['"index"', ...numbers.map(({ name }) => itemColumn(name))]
   await connection.run(
     `CREATE TEMP TABLE item AS SELECT ${names.join(', ')} FROM read_parquet($1)`,
     [path],
   )
+  const [row] = await readRows<{ n: bigint }>(connection, 'SELECT count(*) AS n FROM item')
+  return Number(row!.n)
 }
 
 /**
  * The items of each value of a category column, so that a line does not look into every item: a value
  * such as `drama|comedy` holds its parts and itself.
  */
-async function createValueTable({ connection, path }: Items, column: string): Promise<void> {
+async function createValueTable(items: Items, column: string): Promise<void> {
+  if (items.valued.has(column)) return
   const name = itemColumn(column)
-  await connection.run(
+  const from = `FROM read_parquet($p0) WHERE ${name} IS NOT NULL`
+  const parameters = { values: { p0: items.path } }
+  await items.connection.run(
     `CREATE TEMP TABLE ${valueTable(column)} AS
      SELECT value, list(item) AS items FROM (
        SELECT DISTINCT "index" AS item,
-         unnest(list_append(string_split(${name}, '|'), ${name})) AS value
-       FROM read_parquet($1))
+         unnest(list_append(string_split(${name}, '|'), ${name})) AS value ${from})
      GROUP BY value`,
-    [path],
+    parameters.values,
   )
+  items.valued.set(column, await select(items, `SELECT "index" ${from}`, parameters))
 }
 
 const valueTable = (column: string) => identifier(`items by ${column}`)
 
-async function matching(items: Items, terms: AttributeTerm[]): Promise<Uint32Array> {
-  const found = await select(items, terms)
+async function matching(items: Items, asked: AttributeQuery): Promise<Uint32Array> {
+  const query = withoutNot(asked)
+  const terms = termsOf(query)
+  for (const term of terms) checkTerm(term, items.columns)
+  const sets: TermSets = new Map()
+  for (const term of terms) sets.set(term, await itemsOf(items, term))
+  const found = indexesOf(meeting(query, sets))
   if (found.length > 0) return found
-  for (const term of terms)
-    if ((await select(items, [term])).length === 0)
-      throw new LineError(`No item of the training data has ${written(term)}.`)
-  throw new LineError(
-    `No item of the training data has all of ${terms.map(written).join(' AND ')}.`,
-  )
+  throw new LineError(`No item of the training data has ${missing(query, sets)}.`)
 }
 
-async function select(items: Items, terms: AttributeTerm[]): Promise<Uint32Array> {
+/** The items that meet each comparison of a query. */
+type TermSets = Map<AttributeQuery, ItemSet>
+
+/** The items that meet a query without NOT. */
+function meeting(query: AttributeQuery, sets: TermSets): ItemSet {
+  if ('and' in query)
+    return query.and
+      .map((part) => meeting(part, sets))
+      .reduce((a, b) => a.map((word, n) => word & b[n]!))
+  if ('or' in query)
+    return query.or
+      .map((part) => meeting(part, sets))
+      .reduce((a, b) => a.map((word, n) => word | b[n]!))
+  return sets.get(query)!
+}
+
+/** Why no item meets the query: its smallest part that none meets. */
+function missing(query: AttributeQuery, sets: TermSets): string {
+  if ('or' in query) return `any of ${shown(query)}`
+  if (!('and' in query)) return shown(query)
+  const part = query.and.find((part) => meeting(part, sets).every((word) => word === 0))
+  return part ? missing(part, sets) : `all of ${shown(query)}`
+}
+
+function shown(query: AttributeQuery): string {
+  const text = written(query)
+  const most = wireLimits.shownCharsMax
+  return text.length > most ? `${text.slice(0, most)}...` : text
+}
+
+async function itemsOf(items: Items, term: AttributeTerm): Promise<ItemSet> {
+  const { name, kind } = columnOf(term, items.columns)
   const parameters: Parameters = { values: {} }
-  const [first, ...others] = terms.map((term) => `(${setSql(term, items, parameters)})`)
-  const joins = others.map((set) => ` SEMI JOIN ${set} USING ("index")`).join('')
-  const result = await items.connection.runAndReadAll(
-    `SELECT CAST("index" AS UINTEGER) FROM ${first}${joins} ORDER BY 1`,
+  if (kind === 'number') {
+    const condition = numberSql(term, items.types, parameters)
+    return select(items, `SELECT "index" FROM item WHERE ${condition}`, parameters)
+  }
+  await createValueTable(items, name)
+  const wanted = bind(
+    parameters,
+    term.values.map(({ text }) => text),
+  )
+  const from = `FROM ${valueTable(name)} WHERE value IN (SELECT unnest(${wanted}))`
+  const holding = await select(items, `SELECT unnest(items) AS "index" ${from}`, parameters)
+  if (term.operator === '=' || term.operator === 'IN') return holding
+  return items.valued.get(name)!.map((word, n) => word & ~holding[n]!)
+}
+
+function numberSql(
+  { column: name, operator, values }: AttributeTerm,
+  types: Items['types'],
+  parameters: Parameters,
+): string {
+  const column = itemColumn(name)
+  const type = types.get(`ITEMS.${name.toUpperCase()}`)!
+  const texts = values.map(({ text }) => text)
+  if (operator !== 'IN' && operator !== 'NOT IN')
+    return comparesTo(column, type, operator, texts[0]!, bind(parameters, texts[0]!))
+  return Array.from(
+    Map.groupBy(texts, (text) => numberType(type, text)),
+    ([as, some]) =>
+      `${column} ${operator} (SELECT CAST(unnest(${bind(parameters, some)}) AS ${as}))`,
+  ).join(operator === 'IN' ? ' OR ' : ' AND ')
+}
+
+/** The items whose `index` a statement gives. */
+async function select(
+  { connection, itemCount }: Items,
+  sql: string,
+  parameters: Parameters,
+): Promise<ItemSet> {
+  const rows = await connection.run(
+    `SELECT CAST("index" AS UINTEGER) FROM (${sql})`,
     parameters.values,
     parameterTypes(parameters),
   )
-  const [indexes = []] = result.getColumns()
-  return Uint32Array.from(indexes as number[])
+  const set = new Uint32Array(Math.ceil(itemCount / 32))
+  for await (const chunk of chunksOf(rows))
+    for (const item of numbersOf(chunk, 0, Uint32Array)) {
+      assert(item < itemCount, 'an item index is below the count of items')
+      set[item >>> 5]! |= 1 << (item & 31)
+    }
+  return set
 }
 
-/** The items that meet one term. */
-function setSql(term: AttributeTerm, { columns, types }: Items, parameters: Parameters): string {
-  const { name, kind } = columnOf(term, columns)
-  const { text } = term.value
-  const value = bind(parameters, text)
-  if (kind === 'category')
-    return `SELECT unnest(items) AS "index" FROM ${valueTable(name)} WHERE value = ${value}`
-  const type = types.get(`ITEMS.${name.toUpperCase()}`)!
-  const condition = comparesTo(itemColumn(name), type, term.operator, text, value)
-  return `SELECT "index" FROM item WHERE ${condition}`
+function indexesOf(set: ItemSet): Uint32Array {
+  const indexes: number[] = []
+  for (const [n, word] of set.entries())
+    for (let left = word; left !== 0; left &= left - 1)
+      indexes.push(32 * n + 31 - Math.clz32(left & -left))
+  return Uint32Array.from(indexes)
 }
 
-function columnOf(term: AttributeTerm, columns: QueryColumn[]): QueryColumn {
-  const upper = term.column.toUpperCase()
+function columnOf({ column: name }: AttributeTerm, columns: QueryColumn[]): QueryColumn {
+  const upper = name.toUpperCase()
   const column = columns.find(({ name }) => name.toUpperCase() === upper)
   if (column) return column
   const names = columns.map(({ name }) => `ITEMS.${name}`).join(', ')
   throw new LineError(
-    `ITEMS.${term.column} is not a column that this solution version was trained with. ` +
+    `ITEMS.${name} is not a column that this solution version was trained with. ` +
       `It was trained with ${names || 'no column'}.`,
   )
 }
 
 function checkTerm(term: AttributeTerm, columns: QueryColumn[]): void {
-  const column = columnOf(term, columns)
-  if (column.kind === 'number' && !isNumber(term.value.text))
+  const { name, kind } = columnOf(term, columns)
+  const wrong = term.values.find(({ text }) => !isNumber(text))
+  if (kind === 'number' && wrong)
     throw new LineError(
-      `ITEMS.${column.name} holds numbers and cannot be compared with ${literal(term)}.`,
+      `ITEMS.${name} holds numbers and cannot be compared with ${literal(wrong)}.`,
     )
-  if (column.kind === 'category' && term.operator !== '=')
+  if (kind === 'category' && /[<>]/.test(term.operator))
     throw new LineError(
-      `ITEMS.${column.name} holds strings and can be compared with = only, not ${term.operator}.`,
+      `ITEMS.${name} holds strings and can be compared with =, !=, IN and NOT IN only, ` +
+        `not ${term.operator}.`,
     )
 }
-
-const written = (term: AttributeTerm) => `ITEMS.${term.column} ${term.operator} ${literal(term)}`
-
-const literal = ({ value }: AttributeTerm) =>
-  value.kind === 'number' ? value.text : JSON.stringify(value.text)

@@ -1,3 +1,5 @@
+import { limits } from '../limits.ts'
+
 /**
  * What is wrong with one line of a job's input: becomes that line's
  * `error`, the job goes on. Spec D.7.
@@ -10,17 +12,22 @@ export class LineError extends Error {
 }
 
 /**
- * One line of a batch segment job's input. Exactly one of `itemId` and `itemAttributes` is there.
+ * One line of a batch segment job's input. Exactly one of `itemId`, `itemAttributes`, `items` and `userIds` is there.
+ * Of ids, a number's digits are kept: `{"itemId": -2996180203100007228}` names the item "-2996180203100007228".
  */
 export type QueryLine = {
   /** The line as JSON text the way answers echo it, see `lineInput`. */
   input: string
-  /**
-   * A number's digits are kept: `{"itemId": -2996180203100007228}` names
-   * the item "-2996180203100007228".
-   */
   itemId?: string
   itemAttributes?: string
+  /** A set of items: users for any of them. */
+  items?: string[]
+  /** Users to whom others are looked for who are like them. */
+  userIds?: string[]
+  /** Instead of the job's. */
+  numResults?: number
+  /** Whether the answer is to have a score for each user. */
+  scores: boolean
   /** Without a prototype, so that any name is safe to look up. */
   filterValues: Record<string, string>
 }
@@ -30,34 +37,47 @@ export const isBlank = (text: string): boolean => /^\s*$/.test(text)
 
 /**
  * Reads one line of a batch segment job's input (spec D.4, D.5, D.8): a JSON object, lossless.
- * Members it does not know are ignored, `null` counts as absent, of a repeated member the last
- * counts. LineError tells what is wrong with the line.
+ * Members it does not know are ignored, and `strict` knows only AWS's; `null` counts as absent, of a
+ * repeated member the last counts. LineError tells what is wrong with the line.
  */
-export function parseQueryLine(text: string): QueryLine {
+export function parseQueryLine(text: string, strict = false): QueryLine {
   const document = parseObject(withoutMark(text))
-  refuseMisspelt(document)
-  const itemId = member(document, 'itemId')
-  const itemAttributes = member(document, 'itemAttributes')
-  if (itemId === undefined && itemAttributes === undefined)
-    throw new LineError('The line has neither "itemId" nor "itemAttributes".')
-  if (itemId !== undefined && itemAttributes !== undefined)
-    throw new LineError('The line has both "itemId" and "itemAttributes". Write one of them.')
+  refuseMisspelt(document, strict)
+  const asked = (strict ? awsQueries : queries).filter(
+    (name) => member(document, name) !== undefined,
+  )
+  const [query, other] = asked
+  if (query === undefined)
+    throw new LineError(
+      strict
+        ? 'The line has neither "itemId" nor "itemAttributes".'
+        : `The line has none of ${listed(queries, 'and')}.`,
+    )
+  if (other !== undefined)
+    throw new LineError(`The line has both "${query}" and "${other}". Write one of them.`)
   return {
     input: lineInput(text),
-    ...(itemId !== undefined && { itemId: stringOf('itemId', itemId) }),
-    ...(itemAttributes !== undefined && {
-      itemAttributes: stringOf('itemAttributes', itemAttributes),
-    }),
+    ...queryOf(query, member(document, query)),
+    ...(strict ? { scores: false } : extrasOf(document)),
     filterValues: filterValuesOf(member(document, 'filterValues')),
   }
 }
 
-/** The member that a recipe asks with, or LineError naming what it needs. */
-export function requireQuery(line: QueryLine, name: 'itemId' | 'itemAttributes'): string {
-  const value = line[name]
-  if (value !== undefined) return value
+/**
+ * Refuses a line that asks with the member of the other recipe: LineError names what this recipe
+ * takes, which is this member and, unless `strict`, what every recipe takes.
+ */
+export function requireQuery(
+  line: QueryLine,
+  name: 'itemId' | 'itemAttributes',
+  strict = false,
+): void {
   const other = name === 'itemId' ? 'itemAttributes' : 'itemId'
-  throw new LineError(`The recipe of this solution version needs "${name}", not "${other}".`)
+  if (line[other] === undefined) return
+  const takes = strict ? [name] : queries.filter((query) => query !== other)
+  throw new LineError(
+    `The recipe of this solution version needs ${listed(takes, 'or')}, not "${other}".`,
+  )
 }
 
 /**
@@ -142,12 +162,24 @@ class Digits {
   }
 }
 
-const members = ['itemId', 'itemAttributes', 'filterValues']
+const awsQueries = ['itemId', 'itemAttributes'] as const
+const queries = [...awsQueries, 'items', 'userIds'] as const
+type Query = (typeof queries)[number]
+const awsMembers = [...awsQueries, 'filterValues']
+const members = [...queries, 'filterValues', 'numResults', 'scores']
+
+/** `"itemId", "items" or "userIds"` */
+function listed(names: readonly string[], word: 'and' | 'or'): string {
+  const quoted = names.map((name) => `"${name}"`)
+  const last = quoted.pop()!
+  return quoted.length > 0 ? `${quoted.join(', ')} ${word} ${last}` : last
+}
 
 /** A misspelt `filterValues` would otherwise widen a segment without a word. */
-function refuseMisspelt(document: Record<string, unknown>): void {
+function refuseMisspelt(document: Record<string, unknown>, strict: boolean): void {
+  const known = strict ? awsMembers : members
   for (const name of Object.keys(document)) {
-    const right = members.find((known) => known.toLowerCase() === name.toLowerCase())
+    const right = known.find((member) => member.toLowerCase() === name.toLowerCase())
     if (right && right !== name) throw new LineError(`"${name}" must be written "${right}".`)
   }
 }
@@ -156,11 +188,41 @@ function member(document: Record<string, unknown>, name: string): unknown {
   return Object.hasOwn(document, name) ? (document[name] ?? undefined) : undefined
 }
 
-function stringOf(name: string, value: unknown): string {
-  if (name === 'itemId' && value instanceof Digits) return value.source
+function queryOf(name: Query, value: unknown): Partial<QueryLine> {
+  if (name === 'items' || name === 'userIds') return { [name]: idsOf(name, value) }
+  if (name === 'itemId' && value instanceof Digits) return { itemId: value.source }
   if (typeof value !== 'string') throw new LineError(`"${name}" must be a string.`)
   if (isBlank(value)) throw new LineError(`"${name}" is empty.`)
-  return value
+  return { [name]: value }
+}
+
+/** Each id once. */
+function idsOf(name: string, value: unknown): string[] {
+  if (!Array.isArray(value)) throw new LineError(`"${name}" must be an array of ids.`)
+  if (value.length === 0 || value.length > limits.lineIds)
+    throw new LineError(
+      `"${name}" has ${value.length} ids; it must have from 1 to ${limits.lineIds}.`,
+    )
+  const ids = value.map((id) => {
+    if (id instanceof Digits) return id.source
+    if (typeof id !== 'string' || isBlank(id))
+      throw new LineError(`"${name}" must hold ids only: strings that are not empty, or numbers.`)
+    return id
+  })
+  return [...new Set(ids)]
+}
+
+function extrasOf(document: Record<string, unknown>): Pick<QueryLine, 'numResults' | 'scores'> {
+  const scores = member(document, 'scores') ?? false
+  if (typeof scores !== 'boolean') throw new LineError('"scores" must be true or false.')
+  const given = member(document, 'numResults')
+  if (given === undefined) return { scores }
+  const numResults = given instanceof Digits ? Number(given.source) : Number.NaN
+  if (!Number.isInteger(numResults) || numResults < 1 || numResults > limits.segmentResultsMax)
+    throw new LineError(
+      `"numResults" must be a whole number from 1 to ${limits.segmentResultsMax}.`,
+    )
+  return { numResults, scores }
 }
 
 function filterValuesOf(given: unknown): Record<string, string> {

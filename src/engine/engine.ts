@@ -27,8 +27,12 @@ export type TrainingPlan = {
   seed: number
   /** Empty: every event counts with weight 1. Otherwise an event counts if any rule matches. */
   events: EventRule[]
-  /** Item columns used for attribute queries (empty for itemAffinity). */
+  /** Item columns that tell items apart; attribute queries may name them. */
   attributes: AttributeColumn[]
+  /** Days ahead that scores speak of. */
+  horizonDays: number
+  /** What the score is fitted to foresee: a horizon, where times tell enough, or each user's newest fifth of events. */
+  foresees: 'horizon' | 'newestFifth'
 }
 
 /** What a running job hands to the engine: a way to stop it and a way to tell how far it is. */
@@ -39,43 +43,108 @@ export type Run = {
 
 /** What is learned, as written to `model.json` in the model folder. Bytes depend on plan and snapshot only. */
 export type ModelDocument = {
-  formatVersion: 2
+  formatVersion: 3
   plan: TrainingPlan
   userCount: number
+  /** Items with events; `coldItemCount` more are in the Items dataset only. */
   itemCount: number
+  coldItemCount: number
   eventCount: number
   /** The iALS settings chosen by validation. */
   als: { alpha0: number; regularization: number; sweeps: number }
-  /** Which product of affinity s, activity a and normaliser z ranks users, chosen by validation. */
-  score: ScoreForm
-  /** Validation recall at 1 % of each candidate form, for people who ask why. */
-  candidates: { form: ScoreForm; recall: number }[]
+  /** What ranks users, chosen by validation on the events that `foresees` names. */
+  score: Score
+  /** What ranks users for items without events, where items have attributes. */
+  coldScore?: Score
+  /** The candidates of `score` on the validation events, for people who ask why. */
+  candidates: (Score & { recall: number; hits: number })[]
+  /** What the score was fitted to foresee: as planned, or the newest fifth where times tell too little. */
+  foresees: TrainingPlan['foresees']
+  /** Interactions of a user with a query in the horizon, where there is at least one: expected = score x this. */
+  interactionsPerUser: number
   /** GetSolutionMetrics, four decimals: coverage, hits_at_1_percent, recall_at_1_percent. */
   metrics: Record<string, number>
 }
-export type ScoreForm = 's' | 's*sqrt(a)' | 's*a' | 's*a/z'
 
-/** One segment to answer: users for one item, or for all items of a set (indexes into the model's items). */
-export type SegmentQuery = { items: Uint32Array }
+/**
+ * log score = sum of weight x term. A term is log(evidence + offset) for what is known of a user and a query together
+ * (`relative` offsets are multiplied by the query's share of all events), the log of a feature of the user or of the
+ * query, or 1. The score is the rate of a Poisson regression: 1 - exp(-score) is the probability that the user acts.
+ */
+export type Score = { name: string; terms: ScoreTerm[] }
+export type ScoreTerm =
+  | { feature: EvidenceFeature; offset: number; relative?: true; weight: number }
+  | { feature: UserFeature | QueryFeature | 'constant'; weight: number }
 
-/** A model opened for answering. Index spaces are dense: users 0..userCount-1, items 0..itemCount-1. */
+/**
+ * `affinity`: x.y of the factors, summed over a set's items where positive. `neighbourhood`: what the user has of the
+ * nearest items, by ridge weights; in `neighbourhoodNewer` and `neighbourhoodNewest` the user's newest events weigh more.
+ * `own`, `ownRecent`: the user's events with the query's items, decayed in the second. `profile`, `profileNewer`: what
+ * the user's items have in common with the query's.
+ */
+export const evidenceFeatures = [
+  'affinity',
+  'neighbourhood',
+  'neighbourhoodNewer',
+  'neighbourhoodNewest',
+  'own',
+  'ownRecent',
+  'profile',
+  'profileNewer',
+] as const
+export type EvidenceFeature = (typeof evidenceFeatures)[number]
+/** Logs of the user's events, of those foreseen (`activity`) and of the sum of affinities to random items. */
+export const userFeatures = ['events', 'activity', 'normaliser'] as const
+export type UserFeature = (typeof userFeatures)[number]
+/** Logs of the users of the query's items and of their decayed events. */
+export const queryFeatures = ['users', 'volume'] as const
+export type QueryFeature = (typeof queryFeatures)[number]
+
+/**
+ * What a segment is asked with, by index: users for one item or for any of a set; or users like these, who are left
+ * out themselves.
+ */
+export type SegmentQuery = { items: Uint32Array } | { users: Uint32Array }
+
+/** One segment to answer: at most `resultCount` users, of those whose bit is set in the mask (bit u&7 of byte u>>3). */
+export type SegmentRequest = {
+  query: SegmentQuery
+  resultCount: number
+  /** Undefined: all users. */
+  mask: Uint8Array | undefined
+}
+
+/** Indexes of users, best first, ties by user id (code-unit order of the id), and the logs of their scores. */
+export type Segment = { users: Uint32Array; logScores: Float32Array }
+
+/**
+ * Why a user has its score. `contributions` add up to the score's logarithm: first that of the average user, then how
+ * much each feature's terms differ from their average. `history`: the user's items that add most to the logarithm.
+ */
+export type Explanation = {
+  contributions: { feature: string; value: number; contribution: number }[]
+  history: { item: number; weight: number }[]
+}
+
+/**
+ * A model opened for answering. Index spaces are dense: users 0..userCount-1, items 0..itemCount-1 and after them those
+ * without events.
+ */
 export type Model = {
   document: ModelDocument
   /** Folder with `users.parquet` (index, id) and `items.parquet` (index, id, attribute columns). */
   folder: string
-  /** The index of an item id, or undefined when no event of it was trained on. */
+  /** The index of an item id, or undefined when neither its events nor its attributes say anything. */
   itemIndex(id: string): number | undefined
-  /**
-   * User indexes of each query's segment, best first, ties by user id (code-unit order of the id); at most
-   * `resultCount` each; only users whose bit is set in that query's mask (bit u&7 of byte u>>3), all when undefined.
-   * Lists hold until the next call.
-   */
-  segment(
-    queries: SegmentQuery[],
-    resultCount: number,
-    masks: (Uint8Array | undefined)[],
-    run: Run,
-  ): Promise<Uint32Array[]>
+  /** The index of a user id, or undefined when no event of it was trained on. */
+  userIndex(id: string): number | undefined
+  itemId(index: number): string
+  userId(index: number): string
+  /** The segment of each request. Lists hold until the next call. */
+  segment(requests: SegmentRequest[], run: Run): Promise<Segment[]>
+  /** Each user's expected interactions within the horizon; more never stands behind less in `segment`. */
+  expected(query: SegmentQuery, signal: AbortSignal): Promise<Float32Array>
+  explain(query: SegmentQuery, user: number, signal: AbortSignal): Promise<Explanation>
   /**
    * The ids of these users as JSON strings, commas between, in chunks of a few megabytes. A chunk holds until the next
    * is asked for, from this list or another.
@@ -90,6 +159,8 @@ export type Engine = {
   kernel: string
   /** Reads the snapshot, writes the model folder whole or not at all (the caller names a fresh folder). */
   train(plan: TrainingPlan, snapshot: Snapshot, folder: string, run: Run): Promise<ModelDocument>
+  /** What is written about a model, without opening it. Throws JobFailure as `open`. */
+  describe(folder: string): Promise<ModelDocument>
   /** Throws JobFailure where another version wrote the folder. */
   open(folder: string, signal: AbortSignal): Promise<Model>
   close(): Promise<void>

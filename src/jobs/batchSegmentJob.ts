@@ -1,13 +1,16 @@
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
 import { type Files, InvalidLocation, type ObjectWriter, type StoredObject } from '../data/files.ts'
+import { type Filter, parseFilter } from '../data/filterExpression.ts'
 import type { Model } from '../engine/engine.ts'
 import { JobFailure } from '../errors.ts'
 import type { Quota } from '../limits.ts'
 import { builtRecipe, type Recipe } from '../recipes/index.ts'
+import { openVersion } from '../segments/models.ts'
+import { outputFolder, outputName } from '../segments/outputs.ts'
+import { type Asker, answers, asker, type Tally } from '../segments/segmentAnswers.ts'
 import { get, patch, type Resource } from '../store/resource.ts'
 import type { Job, JobRun } from './job.ts'
-import { type Asker, answers, openAsker, type Tally } from './segmentAnswers.ts'
 
 /**
  * Turns every object under the input prefix into one `.out` object, line for line. Spec
@@ -23,20 +26,26 @@ export const batchSegmentJob: Job<'batchSegmentJob'> = async (ctx, job, run) => 
   await writeEmpty(ctx.files, `${output}_CHECK`)
   run.step('output checked')
 
-  const model = await ctx.engine.open(join(ctx.config.dataDir, version.internal.model!), run.signal)
+  const folder = join(ctx.config.dataDir, version.internal.model!)
+  const source = {
+    recipe,
+    filter: await filterOf(ctx, job),
+    snapshot: job.internal.snapshot,
+    numResults: job.doc.numResults,
+  }
+  const opened = await openVersion(ctx, folder, run.signal)
   const tally = { lines: 0, json: 0 }
-  let asker: Asker | undefined
   try {
-    asker = await openAsker(ctx, job, recipe, model)
+    const { model } = opened
+    const asking = asker(ctx, opened, source)
     for (const [index, input] of inputs.entries()) {
       run.progress('segment', index, inputs.length)
-      const part = { recipe, asker, model, input, output: outputs[index]!, tally }
-      await answerObject(ctx, job, run, part)
+      const part = { recipe, asker: asking, model, input, output: outputs[index]!, tally }
+      await answerObject(ctx, run, part)
       run.step(`output ${index + 1} written`)
     }
   } finally {
-    asker?.close()
-    await model.close()
+    await opened.close()
   }
   requireJson(job, tally)
   return {}
@@ -109,18 +118,22 @@ async function inputObjects(
   return objects
 }
 
-/** Always treated as a folder, with or without its final slash. Spec N.17. */
-function outputFolder(job: Resource<'batchSegmentJob'>): string {
-  const path = job.doc.jobOutput.s3DataDestination?.path ?? ''
-  return path.endsWith('/') ? path : `${path}/`
+async function filterOf(
+  ctx: Context,
+  job: Resource<'batchSegmentJob'>,
+): Promise<Filter | undefined> {
+  const { filterArn } = job.doc
+  if (filterArn === undefined) return undefined
+  const filter = await ctx.db.kysely
+    .transaction()
+    .execute((tx) => get(tx, job, 'filter', filterArn))
+  if (!filter) throw new JobFailure(`The filter ${filterArn} has been deleted.`)
+  return parseFilter(filter.doc.filterExpression)
 }
 
-/**
- * `<output folder><base name of the input>.out`; two inputs that would
- * share one are refused. Spec D.6.
- */
+/** Two inputs that would share an output are refused, and one that an output would replace. */
 function outputNames(inputs: readonly StoredObject[], output: string): string[] {
-  const names = inputs.map(({ url }) => `${output}${url.slice(url.lastIndexOf('/') + 1)}.out`)
+  const names = inputs.map(({ url }) => outputName(output, url))
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice)
     throw new JobFailure(
@@ -156,7 +169,6 @@ type Part = {
 
 async function answerObject(
   ctx: Context,
-  job: Resource<'batchSegmentJob'>,
   run: JobRun,
   { recipe, asker, model, input, output, tally }: Part,
 ): Promise<void> {
@@ -168,7 +180,7 @@ async function answerObject(
     .create(output)
     .catch(invalid('Invalid S3 output path'))
   try {
-    for await (const chunk of answers(job, { asker, model, lines, tally }, run))
+    for await (const chunk of answers({ asker, model, lines, tally }, run))
       await writer.write(chunk)
     run.step('output complete')
     await writer.finish()

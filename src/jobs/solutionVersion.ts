@@ -4,7 +4,7 @@ import type { Context } from '../context.ts'
 import { parseSchema } from '../data/schema.ts'
 import type { Snapshot } from '../engine/engine.ts'
 import { builtRecipe } from '../recipes/index.ts'
-import { trainingPlan } from '../recipes/userSegmentation.ts'
+import { defaultHorizonDays, trainingPlan } from '../recipes/userSegmentation.ts'
 import type { DatasetFile, SnapshotFiles } from '../store/resource.ts'
 import type { Job } from './job.ts'
 
@@ -24,6 +24,7 @@ export const solutionVersion: Job<'solutionVersion'> = async (ctx, version, run)
       ...(schemas.items && { items: parseSchema(schemas.items).fields }),
     },
     version.arn,
+    internal.horizonDays ?? defaultHorizonDays,
   )
   run.step('planned')
   const model = join('models', String(version.seq))

@@ -22,8 +22,11 @@ export async function sweep(ctx: Context): Promise<void> {
     )
   const wanted = new Set(rows.flatMap(pathsOf))
   for (const path of found)
-    if (!wanted.has(path.replace(/\.partial$/, '')))
-      await rm(join(ctx.config.dataDir, path), { recursive: true, force: true })
+    if (!wanted.has(path.replace(/\.partial$/, ''))) {
+      const full = join(ctx.config.dataDir, path)
+      await ctx.models.drop(full)
+      await rm(full, { recursive: true, force: true })
+    }
 }
 
 async function datasetFiles(ctx: Context): Promise<string[]> {

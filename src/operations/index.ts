@@ -5,9 +5,11 @@ import * as datasetGroup from './datasetGroup.ts'
 import * as datasetImportJob from './datasetImportJob.ts'
 import * as featureTransformation from './featureTransformation.ts'
 import * as filter from './filter.ts'
+import * as model from './model.ts'
 import type { AnyOperation, Operation, OperationName } from './operation.ts'
 import * as recipe from './recipe.ts'
 import * as schema from './schema.ts'
+import * as segment from './segment.ts'
 import * as solution from './solution.ts'
 import * as solutionVersion from './solutionVersion.ts'
 import * as tags from './tags.ts'
@@ -55,6 +57,10 @@ const table: Table = {
   TagResource: tags.tagResource,
   UntagResource: tags.untagResource,
   ListTagsForResource: tags.listTagsForResource,
+  DescribeModel: model.describeModel,
+  PreviewSegment: segment.previewSegment,
+  ExplainSegment: segment.explainSegment,
+  CompareSegments: segment.compareSegments,
 }
 
 /**

@@ -1,11 +1,16 @@
 import type { Personalize } from '@aws-sdk/client-personalize'
 import type { NoUndefined } from '@smithy/types'
 import type { Caller, Context } from '../context.ts'
+import type { Extension } from './extension.ts'
 
-/** The name of an operation that the awsJson service has, as AWS spells it. */
-export type OperationName = Capitalize<Extract<keyof Personalize, `${Verb}${string}`>>
+/** The name of an operation that the awsJson service has, as AWS spells it, or one of our own. */
+export type OperationName = AwsName | keyof Extension
+type AwsName = Capitalize<Extract<keyof Personalize, `${Verb}${string}`>>
 type Verb = 'create' | 'describe' | 'list' | 'delete' | 'update' | 'get' | 'stop' | 'tag' | 'untag'
-type Signature<Name extends OperationName> = Personalize[Uncapitalize<Name>] extends {
+type Signature<Name extends OperationName> = Name extends keyof Extension
+  ? Extension[Name]
+  : AwsSignature<Extract<Name, AwsName>>
+type AwsSignature<Name extends AwsName> = Personalize[Uncapitalize<Name>] extends {
   (args: infer In, options?: infer _Options): Promise<infer Out>
   (args: infer _In1, cb: infer _Cb1): void
   (args: infer _In2, options: infer _Options2, cb: infer _Cb2): void

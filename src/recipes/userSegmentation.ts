@@ -8,6 +8,9 @@ export type QueryMember = 'itemId' | 'itemAttributes'
 /** AWS's one hyperparameter of the segmentation recipes. Spec G.3. */
 export const hiddenDimension = { name: 'hidden_dimension', default: 149, min: 32, max: 256 }
 
+/** Days ahead that scores speak of where the solution has no tag that says so. */
+export const defaultHorizonDays = 30
+
 /** Refuses hyperparameters that the recipe does not have or that are out of AWS's range. */
 export function checkHyperParameters(recipe: string, parameters: Record<string, string>): void {
   const { name, min, max } = hiddenDimension
@@ -44,13 +47,14 @@ export type SegmentationConfig = {
 
 /**
  * The plan of a training from a solution's configuration and the fields of its datasets; `version`
- * seeds it. Throws JobFailure where the datasets lack what the plan needs. Spec E.8, G.3.
+ * seeds it, scores speak of `horizonDays` ahead. Throws JobFailure where the datasets lack what the plan needs. Spec E.8, G.3.
  */
 export function trainingPlan(
   query: QueryMember,
   config: SegmentationConfig,
   fields: { interactions?: readonly Field[]; items?: readonly Field[] },
   version: string,
+  horizonDays: number,
 ): TrainingPlan {
   if (!fields.interactions)
     throw new JobFailure('The dataset group has no Interactions dataset, which the recipe needs.')
@@ -72,7 +76,9 @@ export function trainingPlan(
     factorCount: Number(algorithmHyperParameters[hiddenDimension.name] ?? hiddenDimension.default),
     seed: createHash('sha256').update(version).digest().readUInt32LE(0),
     events,
-    attributes: query === 'itemId' ? [] : attributeColumns(config, fields.items),
+    attributes: attributeColumns(query, config, fields.items),
+    horizonDays,
+    foresees: 'horizon',
   }
 }
 
@@ -100,6 +106,7 @@ function eventRules({ eventType, solutionConfig = {} }: SegmentationConfig): Eve
  * plain and long texts never train.
  */
 function attributeColumns(
+  query: QueryMember,
   { solutionConfig = {} }: SegmentationConfig,
   items: readonly Field[] | undefined,
 ): AttributeColumn[] {
@@ -114,7 +121,7 @@ function attributeColumns(
     .filter(
       (field) => !field.textual && (field.categorical || /int|long|float|double/.test(field.type)),
     )
-  if (columns.length === 0)
+  if (columns.length === 0 && query === 'itemAttributes')
     throw new JobFailure(
       'aws-item-attribute-affinity needs an Items dataset with at least one categorical or ' +
         'numerical column that is not reserved.',

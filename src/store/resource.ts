@@ -43,6 +43,8 @@ type Internals = {
   solution: object
   solutionVersion: {
     snapshot: SnapshotFiles
+    /** Days ahead that scores speak of; versions of earlier releases have none. */
+    horizonDays?: number
     /** Folder of the trained model, relative to the data directory. */
     model?: string
     metrics?: Record<string, number>

@@ -20,6 +20,7 @@ export const clientVariables = (endpoint: string) => ({
   PATH: process.env.PATH,
   HOME: here('.'),
   AWS_ENDPOINT_URL_PERSONALIZE: endpoint,
+  AWS_ENDPOINT_URL_OPENPERSONALIZE: endpoint,
   AWS_ACCESS_KEY_ID: 'test',
   AWS_SECRET_ACCESS_KEY: 'test',
   AWS_DEFAULT_REGION: 'us-east-1',

@@ -27,12 +27,47 @@ test('an attribute line is read with its escapes', () => {
   equal(line.input, String.raw`{"itemAttributes": "ITEMS.genres = \"Comédie\""}`)
 })
 
-test('each recipe names the member it needs', () => {
+test('a set of items and a list of users are read with their digits, each once', () => {
+  deepEqual(parseQueryLine('{"items": ["a", -2996180203100007228, "a", "7", 7]}').items, [
+    'a',
+    '-2996180203100007228',
+    '7',
+  ])
+  const line = parseQueryLine('{"userIds": ["u"], "numResults": 7, "scores": true}')
+  deepEqual(line.userIds, ['u'])
+  deepEqual([line.numResults, line.scores, line.items], [7, true, undefined])
+  equal(line.input, '{"userIds": ["u"], "numResults": 7, "scores": true}')
+  const plain = parseQueryLine('{"itemId": "1", "items": null, "numResults": null, "scores": null}')
+  deepEqual([plain.numResults, plain.scores], [undefined, false])
+})
+
+test('strict lines know the members that AWS knows', () => {
+  const text =
+    '{"itemId": "1", "userIds": 3, "items": ["2"], "numResults": 0, "scores": 1, "Items": 1}'
+  const { input, filterValues, ...line } = parseQueryLine(text, true)
+  deepEqual(line, { itemId: '1', scores: false })
+  for (const member of ['"items": ["1"]', '"userIds": ["1"]', '"numResults": 3'])
+    throws(() => parseQueryLine(`{${member}}`, true), {
+      name: 'LineError',
+      message: 'The line has neither "itemId" nor "itemAttributes".',
+    })
+  throws(() => parseQueryLine('{"itemid": "1"}', true), /"itemid" must be written "itemId"/)
+})
+
+test('each recipe names the members it takes', () => {
   const line = parseQueryLine('{"itemId": "1"}')
-  equal(requireQuery(line, 'itemId'), '1')
+  requireQuery(line, 'itemId')
+  for (const member of ['items', 'userIds'])
+    for (const query of ['itemId', 'itemAttributes'] as const)
+      requireQuery(parseQueryLine(`{"${member}": ["1"]}`), query)
   throws(() => requireQuery(line, 'itemAttributes'), {
     name: 'LineError',
-    message: /needs "itemAttributes", not "itemId"/,
+    message:
+      'The recipe of this solution version needs "itemAttributes", "items" or "userIds", not "itemId".',
+  })
+  throws(() => requireQuery(line, 'itemAttributes', true), {
+    name: 'LineError',
+    message: 'The recipe of this solution version needs "itemAttributes", not "itemId".',
   })
 })
 
@@ -44,12 +79,30 @@ test('a wrong line is refused with the reason', () => {
     ['["1"]', /not a JSON object/],
     ['null', /not a JSON object/],
     ['17', /not a JSON object/],
-    ['{}', /neither/],
-    ['{"itemId": null}', /neither/],
-    ['{"userId": "1"}', /neither/],
+    ['{}', /The line has none of/],
+    ['{"itemId": null}', /The line has none of/],
+    ['{"userId": "1"}', /The line has none of/],
     ['{"ItemId": "1"}', /"ItemId" must be written "itemId"/],
     ['{"itemId": "1", "filtervalues": {}}', /must be written "filterValues"/],
-    ['{"itemId": "1", "itemAttributes": "x"}', /both/],
+    ['{"itemId": "1", "itemAttributes": "x"}', /both "itemId" and "itemAttributes"/],
+    ['{"userIds": ["1"], "items": ["x"]}', /both "items" and "userIds"/],
+    ['{"items": "1"}', /"items" must be an array of ids/],
+    ['{"items": {"0": "1"}}', /"items" must be an array of ids/],
+    ['{"userIds": 1}', /"userIds" must be an array of ids/],
+    ['{"items": []}', /"items" has 0 ids; it must have from 1 to 1000/],
+    [JSON.stringify({ userIds: Array(1001).fill('u') }), /"userIds" has 1001 ids; it must have/],
+    ['{"items": ["1", null]}', /"items" must hold ids only/],
+    ['{"items": ["1", ""]}', /"items" must hold ids only/],
+    ['{"userIds": [["1"]]}', /"userIds" must hold ids only/],
+    [
+      '{"items": ["1"], "numResults": "5"}',
+      /"numResults" must be a whole number from 1 to 5000000/,
+    ],
+    ['{"itemId": "1", "numResults": 0}', /"numResults" must be a whole number/],
+    ['{"itemId": "1", "numResults": 5000001}', /"numResults" must be a whole number/],
+    ['{"itemId": "1", "numResults": 2.5}', /"numResults" must be a whole number/],
+    ['{"itemId": "1", "numresults": 2}', /"numresults" must be written "numResults"/],
+    ['{"itemId": "1", "scores": "true"}', /"scores" must be true or false/],
     ['{"itemId": true}', /must be a string/],
     ['{"itemId": ["1"]}', /must be a string/],
     ['{"itemAttributes": 3}', /must be a string/],
@@ -77,7 +130,7 @@ test('names of Object.prototype are ordinary names', () => {
   equal(line.itemAttributes, undefined)
   deepEqual(Object.entries(line.filterValues), [['__proto__', 'v']])
   equal(line.filterValues.toString, undefined)
-  throws(() => parseQueryLine('{"__proto__": {"itemId": "1"}}'), /neither/)
+  throws(() => parseQueryLine('{"__proto__": {"itemId": "1"}}'), /The line has none of/)
 })
 
 test('deep nesting fails its line only', () => {

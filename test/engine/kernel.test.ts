@@ -2,6 +2,7 @@
 // whatever it is given ends in a result or an error.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Score } from '../../src/engine/engine.ts'
 import {
   emptyFactors,
   type Factors,
@@ -10,10 +11,13 @@ import {
   sharedFloats32,
   sharedInts,
 } from '../../src/engine/local/arrays.ts'
+import { askForItems, findEvidence } from '../../src/engine/local/asked.ts'
 import { factorise } from '../../src/engine/local/factorise.ts'
-import type { BothPairs } from '../../src/engine/local/kernel.ts'
+import { type Fitted, fit } from '../../src/engine/local/fitted.ts'
+import type { BothPairs, Kernel } from '../../src/engine/local/kernel.ts'
 import { nativeInstructions } from '../../src/engine/local/native.ts'
 import { random } from '../../src/engine/local/random.ts'
+import { rankUsers } from '../../src/engine/local/score.ts'
 import { plantedScores } from './planted.ts'
 import { testKernel } from './testKernel.ts'
 
@@ -124,6 +128,24 @@ for (const instructions of sets) {
     }
   })
 
+  test(`${instructions}: a rough look drops nobody, however much rounding takes away`, async () => {
+    const users = emptyFactors(70_000, 32)
+    const draw = random(9)
+    const step = () => 1 + Math.floor(128 * draw.uniform()) / 128
+    // Rounding to bfloat16 keeps these as they are and takes 1/256 of the best user's factors and of the item's.
+    for (let user = 0; user < users.rowCount; user++) {
+      const own = users.values.subarray(32 * user, 32 * user + 32).fill(1)
+      own.set([4, step() / 64, step() / 512, step() / 64], 28)
+    }
+    users.values.fill(1 + 1 / 256, 32 * 60_000, 32 * 60_001)
+    const items = emptyFactors(1, 32)
+    items.values.fill(1 + 1 / 256)
+    const queries = [{ items: Uint32Array.of(0) }]
+    const options = { users, items, queries, masks: [undefined], forms: [undefined] }
+    const [lists] = await native.topUsers({ ...options, resultCount: 100 }, signal)
+    assert.equal(lists![0]![0], 60_000)
+  })
+
   test(`${instructions}: co-occurrence and ridge weights are those of the twin`, async () => {
     for (const pairs of [randomPairs(300, 60, 12), randomPairs(1, 20, 9), randomPairs(30, 1, 1)]) {
       const items = Uint32Array.from({ length: pairs.byItem.rowCount + 1 }, (_, item) =>
@@ -144,6 +166,55 @@ for (const instructions of sets) {
         }
       }
     }
+  })
+
+  test(`${instructions}: evidence and ranks are those of the twin`, async () => {
+    const pairs = randomPairs(500, 60, 12)
+    const fitted = await fittedOf(reference, pairs)
+    const sets = [[0], [7], [3, 9, 40], [59], [1], [2], [4], [5], [6, 8]].map((items) =>
+      Uint32Array.from(items),
+    )
+    const asked = await askForItems(reference, fitted, sets, signal)
+    const [ours, theirs] = await Promise.all(
+      both.map((kernel) => findEvidence(kernel, fitted, asked, signal)),
+    )
+    close(ours!, theirs!, 1e-4)
+    const mask = new Uint8Array(63).fill(0b0110_1110)
+    const requests = asked.map((each, n) => ({
+      asked: each,
+      resultCount: [1, 25, 500, 5000][n % 4]!,
+      mask: n % 3 === 0 ? mask : undefined,
+    }))
+    const scores: Score[] = [
+      {
+        name: 'some',
+        terms: [
+          { feature: 'constant', weight: -2 },
+          { feature: 'affinity', offset: 0.01, weight: 0.7 },
+          { feature: 'neighbourhoodNewest', offset: 0.003, weight: 0.4 },
+          { feature: 'own', offset: 10, relative: true, weight: -0.3 },
+          { feature: 'profileNewer', offset: 0.003, weight: 0.2 },
+          { feature: 'events', weight: 0.5 },
+          { feature: 'users', weight: 0.1 },
+        ],
+      },
+      { name: 'constant', terms: [{ feature: 'constant', weight: 1 }] },
+    ]
+    const [rank, expected] = await Promise.all(
+      both.map((kernel) => rankUsers(kernel, fitted, requests, scores, signal)),
+    )
+    for (const [n, lists] of rank!.entries())
+      for (const [query, { users, logScores }] of lists.entries()) {
+        const twin = expected![n]![query]!
+        assert.equal(users.length, twin.users.length)
+        close(logScores, twin.logScores, 1e-4)
+        // Where two differ less than rounding, either may come first.
+        for (const [place, user] of users.entries())
+          if (user !== twin.users[place]) {
+            const near = logScores.map((score) => Math.abs(score - logScores[place]!))
+            assert(near.filter((distance) => distance < 1e-4).length > 1)
+          }
+      }
   })
 
   test(`${instructions}: what is not a finite number is refused`, async () => {
@@ -318,4 +389,25 @@ function close(a: ArrayLike<number>, b: ArrayLike<number>, most: number): void {
   assert.equal(a.length, b.length)
   for (let k = 0; k < a.length; k++)
     assert(Math.abs(a[k]! - b[k]!) <= most, `at ${k}: ${a[k]} is not ${b[k]}`)
+}
+
+/** All that is made of pairs as events an hour apart; item n has the trait n % 7. */
+async function fittedOf(kernel: Kernel, { byUser, byItem }: BothPairs): Promise<Fitted> {
+  const eventCount = byUser.starts[byUser.rowCount]!
+  const events = {
+    ...{ userCount: byUser.rowCount, itemCount: byItem.rowCount, eventCount, weights: undefined },
+    ...{ starts: byUser.starts, items: byUser.columns },
+    times: sharedInts(eventCount).map((_, n) => 3600 * n),
+  }
+  const past = {
+    ranges: { begins: byUser.starts.slice(0, -1), ends: byUser.starts.slice(1) },
+    ...{ now: 3600 * eventCount, horizon: 30 * 86_400 },
+  }
+  const traits = {
+    starts: sharedInts(byItem.rowCount + 1).map((_, n) => n),
+    traits: sharedInts(byItem.rowCount).map((_, n) => n % 7),
+    weights: sharedFloats32(7).fill(0.1),
+  }
+  const settings = { alpha0: 0.1, regularization: 1, sweeps: 2, factorCount: 32, seed: 5 }
+  return (await fit(kernel, events, past, settings, traits, signal)).fitted
 }

@@ -14,8 +14,9 @@ test('segments of real shop data find more buyers than the most active users do'
   skip: existsSync(data) ? false : `no data set at ${data}`,
 }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'engine-'))
-  const duck = await openDuck({ threads: 2, memoryBytes: 5e8, scratch: join(folder, 'scratch') })
-  const engine = localEngine({ duck, threads: 2, kernel: kernelChoice })
+  const options = { threads: 2, memoryBytes: 5e8, scratch: join(folder, 'scratch') }
+  const duck = await openDuck(options)
+  const engine = localEngine({ duck: options, kernel: kernelChoice })
   t.after(async () => {
     await engine.close()
     await duck.close()
@@ -33,6 +34,7 @@ test('segments of real shop data find more buyers than the most active users do'
   const plan = {
     model: 'itemAffinity' as const,
     ...{ factorCount: 32, seed: 1, events: [], attributes: [] },
+    ...{ horizonDays: 30, foresees: 'horizon' as const },
   }
   const run = { signal: new AbortController().signal, progress() {} }
   const snapshot = { interactions: [events], items: [], users: [] }

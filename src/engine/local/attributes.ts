@@ -1,25 +1,45 @@
-import { type DuckDBConnection, LIST, listValue, VARCHAR } from '@duckdb/node-api'
+import {
+  type DuckDBConnection,
+  type DuckDBType,
+  type DuckDBValue,
+  LIST,
+  listValue,
+  VARCHAR,
+} from '@duckdb/node-api'
 import { columnTypes } from '../../data/columnCondition.ts'
 import { chunksOf, identifier, numbersOf } from '../../data/duck.ts'
 import { itemColumn } from '../../data/itemAttributes.ts'
 import { JobFailure } from '../../errors.ts'
 import type { AttributeColumn, Snapshot, TrainingPlan } from '../engine.ts'
+import { jsonId } from './prepare.ts'
 
 /**
- * Leaves the temporary table `modelItemRow`: index, id and the plan's attribute columns of every trained item, the
- * last record of an item winning. JobFailure where a plan for attributes finds nothing to work with.
+ * Adds the items without events to `modelItem`, behind the others and in the same order, and leaves the temporary table
+ * `modelItemRow`: index, id and the plan's attribute columns of every item, the last record of an item winning. Returns
+ * how many have no events. JobFailure where a plan for attributes finds nothing to work with.
  */
 export async function prepareItems(
   connection: DuckDBConnection,
   plan: TrainingPlan,
   snapshot: Snapshot,
-): Promise<void> {
+): Promise<number> {
   if (plan.attributes.length === 0 || snapshot.items.length === 0) {
     requireNoAttributes(plan)
     await connection.run('CREATE TEMP TABLE modelItemRow AS SELECT * FROM modelItem')
-    return
+    return 0
   }
   await requireColumns(connection, plan.attributes, snapshot.items)
+  const paths: [Record<string, DuckDBValue>, Record<string, DuckDBType>] = [
+    { paths: listValue(snapshot.items) },
+    { paths: LIST(VARCHAR) },
+  ]
+  const added = await connection.run(
+    `INSERT INTO modelItem
+     SELECT CAST((SELECT count(*) FROM modelItem) + row_number() OVER (ORDER BY ${jsonId}) - 1 AS UINTEGER), id
+     FROM (SELECT DISTINCT ITEM_ID AS id FROM read_parquet($paths, union_by_name = true))
+     ANTI JOIN modelItem USING (id)`,
+    ...paths,
+  )
   const columns = plan.attributes.map(({ name }) => `${identifier(name)} AS ${itemColumn(name)}`)
   const stored = plan.attributes.map(({ name }) => itemColumn(name))
   await connection.run(
@@ -30,24 +50,26 @@ export async function prepareItems(
        QUALIFY row_number() OVER (
          PARTITION BY ITEM_ID ORDER BY file_index DESC, file_row_number DESC) = 1
      ) AS item ON id = ITEM_ID`,
-    { paths: listValue(snapshot.items) },
-    { paths: LIST(VARCHAR) },
+    ...paths,
   )
-  if (plan.model !== 'itemAttributeAffinity') return
+  if (plan.model !== 'itemAttributeAffinity') return added.rowsChanged
   const anyValue = plan.attributes.map(({ name }) => `${itemColumn(name)} IS NOT NULL`)
   const usable = await connection.runAndReadAll(
-    `SELECT count(*) FROM modelItemRow WHERE ${anyValue.join(' OR ')}`,
+    `SELECT count(*) FROM modelItemRow
+     WHERE "index" < (SELECT count(*) FROM modelItemRow) - ${added.rowsChanged} AND (${anyValue.join(' OR ')})`,
   )
   if (Number(usable.value(0, 0)) === 0)
     throw new JobFailure(
       `No item of the interactions has a value in the Items dataset's columns ${names(plan)}.`,
     )
+  return added.rowsChanged
 }
 
-/** The items of each value of each attribute column, values split at `|` in category columns. */
+/** The items with events of each value of each attribute column, values split at `|` in category columns. */
 export async function attributeSets(
   connection: DuckDBConnection,
   columns: AttributeColumn[],
+  itemCount: number,
 ): Promise<Uint32Array[]> {
   const sets: Uint32Array[] = []
   for (const column of columns) {
@@ -56,7 +78,7 @@ export async function attributeSets(
       column.kind === 'category' ? `unnest(string_split(CAST(${name} AS VARCHAR), '|'))` : name
     const rows = await connection.stream(
       `SELECT CAST(dense_rank() OVER (ORDER BY value) - 1 AS UINTEGER), "index"
-       FROM (SELECT DISTINCT ${value} AS value, "index" FROM modelItemRow)
+       FROM (SELECT DISTINCT ${value} AS value, "index" FROM modelItemRow WHERE "index" < ${itemCount})
        WHERE value IS NOT NULL ORDER BY 1, 2`,
     )
     const itemsOf: number[][] = []

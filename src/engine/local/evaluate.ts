@@ -1,11 +1,7 @@
-import type { ScoreForm } from '../engine.ts'
 import { type Factors, type Pairs, withMemory } from './arrays.ts'
-import type { UserWeights } from './forms.ts'
 import type { Kernel } from './kernel.ts'
-import { onePercent, type SegmentMetrics, segmentMetrics } from './metrics.ts'
+import { onePercent, segmentMetrics } from './metrics.ts'
 import { random, sample } from './random.ts'
-
-export const scoreForms: ScoreForm[] = ['s', 's*sqrt(a)', 's*a', 's*a/z']
 
 /** Sets of items with the users who acted on one of them in held-out events. */
 export type TestQueries = { items: Uint32Array; actual: Uint32Array }[]
@@ -29,35 +25,38 @@ export async function normaliserOf(
 }
 
 /** Up to 1,500 seeded random items that training knows and somebody acted on in the held-out pairs. */
-export function itemQueries(train: Pairs, test: Pairs, seed: number): TestQueries {
+export function itemQueries(train: Pairs, test: Pairs, seed: number) {
   const items: number[] = []
+  const idle: Uint32Array[] = []
   for (let item = 0; item < test.rowCount; item++) {
-    const known = train.starts[item + 1]! > train.starts[item]!
-    if (known && test.starts[item + 1]! > test.starts[item]!) items.push(item)
+    if (train.starts[item + 1] === train.starts[item]) continue
+    if (test.starts[item + 1]! > test.starts[item]!) items.push(item)
+    else idle.push(Uint32Array.of(item))
   }
   const chosen = sample(items.length, queriesMax, random(seed, 2))
-  return Array.from(chosen, (at) => {
+  const queries: TestQueries = Array.from(chosen, (at) => {
     const item = items[at]!
     const actual = test.columns.slice(test.starts[item]!, test.starts[item + 1]!)
     return { items: Uint32Array.of(item), actual }
   })
+  // As many of the idle ones as of the others, or the two would not stand for the same items.
+  const share = items.length === 0 ? 1 : chosen.length / items.length
+  const kept = sample(idle.length, Math.ceil(share * idle.length), random(seed, 5))
+  return { queries, idle: Array.from(kept, (n) => idle[n]!) }
 }
 
 /** Up to 300 seeded random attribute values, fewer where many users times many items would take too long. */
-export function attributeQueries(
-  sets: Uint32Array[],
-  train: Pairs,
-  test: Pairs,
-  seed: number,
-): TestQueries {
+export function attributeQueries(sets: Uint32Array[], train: Pairs, test: Pairs, seed: number) {
   const order = random(seed, 3)
   const keyed = sets.map((items) => ({ items, key: order.uniform() }))
   keyed.sort((a, b) => a.key - b.key)
   const queries: TestQueries = []
+  const idle: Uint32Array[] = []
   let dots = 0
   for (const { items } of keyed) {
     if (!items.some((item) => train.starts[item + 1]! > train.starts[item]!)) continue
     const actual = usersOf(items, test)
+    if (actual.length === 0) idle.push(items)
     // A value that every user acted on says nothing about who does.
     if (actual.length === 0 || actual.length === train.columnCount) continue
     dots += items.length * train.columnCount
@@ -65,33 +64,36 @@ export function attributeQueries(
     if (queries.length >= 10 && dots > attributeDotsMax) break
     queries.push({ items, actual })
   }
-  return queries
+  return { queries, idle }
 }
 
-/** Metrics of each form on the queries. */
-export async function evaluate(
+/** Recall of affinities times each of the users' weights, among the users whose bit is set. */
+export async function evaluateAffinity(
   kernel: Kernel,
   factors: { users: Factors; items: Factors },
-  weights: UserWeights,
+  forms: (Float32Array | undefined)[],
   queries: TestQueries,
-  forms: ScoreForm[],
+  mask: Uint8Array | undefined,
   signal: AbortSignal,
-): Promise<SegmentMetrics[]> {
-  const userCount = factors.users.rowCount
-  const formWeights: (Float32Array | undefined)[] = []
-  for (const form of forms) formWeights.push(await kernel.formWeights(form, weights, signal))
+): Promise<number[]> {
+  const userCount = mask ? bitCount(mask) : factors.users.rowCount
   const options = {
-    ...{ ...factors, queries, resultCount: onePercent(userCount) },
-    forms: formWeights,
-    masks: queries.map(() => undefined),
+    ...{ ...factors, queries, forms, resultCount: onePercent(userCount) },
+    masks: queries.map(() => mask),
   }
   return withMemory(async () => {
     const lists = await kernel.topUsers(options, signal)
     const actual = queries.map((query) => query.actual)
-    const metrics: SegmentMetrics[] = []
-    for (const top of lists) metrics.push(await segmentMetrics(top, actual, userCount))
-    return metrics
+    const recalls: number[] = []
+    for (const top of lists) recalls.push((await segmentMetrics(top, actual, userCount)).recall)
+    return recalls
   })
+}
+
+function bitCount(mask: Uint8Array): number {
+  let count = 0
+  for (const byte of mask) for (let bits = byte; bits !== 0; bits &= bits - 1) count++
+  return count
 }
 
 function usersOf(items: Uint32Array, test: Pairs): Uint32Array {

@@ -20,11 +20,9 @@ export async function factorise(
 ): Promise<{ users: Factors; items: Factors }> {
   const { byUser, byItem } = pairs
   const { alpha0, factorCount, seed } = settings
-  const lambda = settings.regularization / (medianLength(byUser) + alpha0 * byUser.columnCount)
   const optionsOf = ({ columnCount }: Pairs, steps: number | undefined): SolveOptions => ({
     ...{ alpha0, steps },
-    ridge: lambda * alpha0 * columnCount,
-    ridgePerPair: lambda,
+    ...ridges(byUser, settings, columnCount),
   })
   const deviation = 0.1 / Math.sqrt(factorCount)
   const users = await kernel.init(byUser.rowCount, factorCount, deviation, seed, signal)
@@ -37,6 +35,16 @@ export async function factorise(
   onSweep(settings.sweeps)
   await kernel.alsSweep(byUser, users, items, optionsOf(byUser, undefined), signal)
   return { users, items }
+}
+
+/** The ridge of a row among `columnCount` columns, and what each of its pairs adds to it. */
+export function ridges(
+  byUser: Pairs,
+  { alpha0, regularization }: AlsSettings,
+  columnCount: number,
+) {
+  const lambda = regularization / (medianLength(byUser) + alpha0 * byUser.columnCount)
+  return { ridge: lambda * alpha0 * columnCount, ridgePerPair: lambda }
 }
 
 /** By counting: sorting millions of lengths would hold the event loop. */

@@ -1,4 +1,3 @@
-import type { ScoreForm } from '../engine.ts'
 import type { InitArgs, SolveArgs } from './als.ts'
 import {
   emptyFactors,
@@ -11,7 +10,6 @@ import {
   sharedFloats64,
   sharedInts,
 } from './arrays.ts'
-import type { UserWeights } from './forms.ts'
 import { gramBlockCount, gramSum } from './gram.ts'
 import { joinIds } from './ids.ts'
 import type { Threads } from './threads.ts'
@@ -53,6 +51,8 @@ export type EventRanges = {
  * `signal.reason` within 50 ms when aborted, and with an error when an argument is out of range or not finite.
  */
 export type Kernel = {
+  /** Runs a verb that needs nothing around it. */
+  run: Threads['run']
   /** Different (user, item) pairs of the events begins[k]..ends[k] of each listed user, by user and by item. */
   pairs(events: EventRanges, signal: AbortSignal): Promise<BothPairs>
   /** Factors drawn from N(0, deviation). */
@@ -98,12 +98,6 @@ export type Kernel = {
     options: { neighbourCount: number; lambda: number; steps: number },
     signal: AbortSignal,
   ): Promise<{ items: Uint32Array; weights: Float32Array }[]>
-  /** Each user's factor under a form; undefined for `s` alone. */
-  formWeights(
-    form: ScoreForm,
-    weights: UserWeights,
-    signal: AbortSignal,
-  ): Promise<Float32Array | undefined>
   /** Finds the `count` lines. */
   idLines(lines: Uint8Array, count: number, signal: AbortSignal): Promise<IdLines>
   /** The ids of `users` as JSON, commas between, at the start of `out`, which has room for as many longest lines. */
@@ -148,6 +142,7 @@ export function threadKernel(threads: Threads, threadCount: number): Kernel {
   }
 
   return {
+    run: threads.run,
     gram,
 
     async pairs(events, signal) {
@@ -251,13 +246,6 @@ export function threadKernel(threads: Threads, threadCount: number): Kernel {
           weights: neighbourWeights.slice(from, from + count),
         }
       })
-    },
-
-    async formWeights(form, weights, signal) {
-      if (form === 's') return undefined
-      const out = sharedFloats32(weights.activity.length)
-      await threads.run('formWeights', { form, ...weights, out }, 1, signal)
-      return out
     },
 
     async idLines(lines, count, signal) {

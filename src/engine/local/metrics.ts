@@ -4,13 +4,19 @@ import { setImmediate } from 'node:timers/promises'
 const stepsMax = 20_000
 
 /** How well lists of users foretell who acts, as GetSolutionMetrics means it (spec H.3, H.5). */
-export type SegmentMetrics = { coverage: number; hits: number; recall: number }
+export type SegmentMetrics = {
+  coverage: number
+  hits: number
+  recall: number
+  /** Of each query. */
+  recalls: number[]
+}
 
 /** The list length K: 1 % of the users, at least one. */
 export const onePercent = (userCount: number) => Math.max(1, Math.round(userCount / 100))
 
 /**
- * `actual[q]`: the different users who really acted in the held-out events of query q, at least one; `top[q]`: its
+ * Of `userCount` users: `actual[q]`: the different users who really acted in the held-out events of query q, at least one; `top[q]`: its
  * segment of at most K users. hits = how many of the segment acted, recall = hits / min(actual users, K),
  * both averaged over queries; coverage = different users in all segments / users.
  */
@@ -20,17 +26,17 @@ export async function segmentMetrics(
   userCount: number,
 ): Promise<SegmentMetrics> {
   const k = onePercent(userCount)
-  const actedIn = new Int32Array(userCount).fill(-1)
-  const covered = new Uint8Array(userCount)
+  // Indexes may go beyond the count, where not all users take part.
+  const covered = new Set<number>()
   let hitSum = 0
-  let recallSum = 0
+  const recalls: number[] = []
   let steps = 0
   for (let query = 0; query < top.length; query++) {
-    for (const user of actual[query]!) actedIn[user] = query
+    const acted = new Set(actual[query]!)
     let hits = 0
     for (const user of top[query]!) {
-      if (actedIn[user] === query) hits++
-      covered[user] = 1
+      if (acted.has(user)) hits++
+      covered.add(user)
     }
     steps += top[query]!.length + actual[query]!.length
     if (steps > stepsMax) {
@@ -38,20 +44,19 @@ export async function segmentMetrics(
       await setImmediate()
     }
     hitSum += hits
-    recallSum += hits / Math.min(actual[query]!.length, k)
+    recalls.push(hits / Math.min(actual[query]!.length, k))
   }
   const queries = Math.max(1, top.length)
-  let coveredCount = 0
-  for (let user = 0; user < userCount; user++) coveredCount += covered[user]!
   return {
-    coverage: coveredCount / userCount,
+    coverage: covered.size / userCount,
     hits: hitSum / queries,
-    recall: recallSum / queries,
+    recall: recalls.reduce((sum, recall) => sum + recall, 0) / queries,
+    recalls,
   }
 }
 
 /** The metrics under AWS's names, four decimals each, in alphabetical order (spec H.1). */
-export const namedMetrics = ({ coverage, hits, recall }: SegmentMetrics) => ({
+export const namedMetrics = ({ coverage, hits, recall }: Omit<SegmentMetrics, 'recalls'>) => ({
   coverage: fourDecimals(coverage),
   hits_at_1_percent: fourDecimals(hits),
   recall_at_1_percent: fourDecimals(recall),

@@ -1,11 +1,17 @@
 import type { Model, SegmentQuery } from '../engine.ts'
-import { collectMemory, type Memory, sharedBytes } from './arrays.ts'
+import { collectMemory, type Memory, sharedBytes, withMemory } from './arrays.ts'
+import { type Asked, askForItems, askForNewItems } from './asked.ts'
+import { askForUsers, maskWithout } from './askForUsers.ts'
+import { explain } from './explain.ts'
 import type { IdLines, Kernel } from './kernel.ts'
 import type { LoadedModel } from './modelFiles.ts'
+import { rankUsers } from './score.ts'
 
-/** Item factors gathered at once, and results held at once (4 bytes each); one query may have more. */
-const rowsMax = 65_536
+/** Results held at once (8 bytes each); one query may have more. */
 const resultsMax = 16_000_000
+/** Queries, and items of them, that are ranked at once. */
+const queriesMax = 256
+const itemsMax = 65_536
 /** Bytes of ids joined at once, more or less. */
 const idBytes = 4 << 20
 
@@ -15,40 +21,78 @@ export async function openModel(
   loaded: LoadedModel,
   folder: string,
   memory: Memory,
-  signal: AbortSignal,
 ): Promise<Model> {
   let open: LoadedModel | undefined = loaded
   const { document } = loaded
   const results = collectMemory()
   let text: Uint8Array | undefined
-  let weights = await kernel.formWeights(document.score, loaded.weights, signal)
   const opened = (): LoadedModel => {
     if (open === undefined) throw new Error('The model is closed.')
     return open
   }
+  const rankOne = async (query: SegmentQuery, signal: AbortSignal) => {
+    const { fitted } = opened()
+    const { asked, score } = await ask(kernel, opened(), query, signal)
+    const { userCount } = document
+    const request = { asked, resultCount: userCount, mask: undefined }
+    const [[ranked] = []] = await rankUsers(kernel, fitted, [request], [score], signal)
+    return ranked!
+  }
   return {
     document,
     folder,
-    itemIndex: (id) => indexOf(id, opened().itemIds),
-    async segment(queries, resultCount, masks, run) {
-      const { users, items } = opened()
+    itemIndex: (id) => itemIndex(opened(), id),
+    userIndex: (id) => indexOf(Buffer.from(id), opened().userIds, 0, document.userCount, textOf),
+    itemId: (index) => String(textOf(lineOf(opened().itemIds, index))),
+    userId: (index) => String(textOf(lineOf(opened().userIds, index))),
+    async segment(requests, run) {
+      const { fitted } = opened()
       await results.end()
-      const lists: Uint32Array[] = []
-      const tell = (done: number) => run.progress('segment', done, queries.length)
-      for (const { from, to } of blocks(queries, Math.min(resultCount, users.rowCount))) {
-        tell(from)
-        const options = {
-          ...{ users, items, resultCount, forms: [weights] },
-          queries: queries.slice(from, to),
-          masks: masks.slice(from, to),
-        }
-        const tellShare = (share: number) => tell(from + share * (to - from))
-        const [best] = await results.during(() => kernel.topUsers(options, run.signal, tellShare))
-        for (const list of best!) lists.push(list)
+      const segments: Awaited<ReturnType<Model['segment']>> = []
+      for (const { from, to } of blocks(requests, document.userCount)) {
+        const tell = (done: number) => run.progress('segment', from + done, requests.length)
+        tell(0)
+        await results.during(async () => {
+          const some = requests.slice(from, to)
+          // Each score has a call of its own, the first most often the only one.
+          const asked = await askAll(
+            kernel,
+            opened(),
+            some.map(({ query }) => query),
+            run.signal,
+          )
+          for (const { score, places } of asked) {
+            const ranked = await rankUsers(
+              kernel,
+              fitted,
+              places.map(({ place, asked }) => {
+                const { query, mask, resultCount } = some[place]!
+                return { asked, resultCount, mask: maskOf(query, mask, document.userCount) }
+              }),
+              [score],
+              run.signal,
+              tell,
+            )
+            for (const [n, { place }] of places.entries()) segments[from + place] = ranked[0]![n]!
+          }
+        })
       }
-      tell(queries.length)
-      return lists
+      run.progress('segment', requests.length, requests.length)
+      return segments
     },
+    expected: (query, signal) =>
+      withMemory(async () => {
+        const { users, logScores } = await rankOne(query, signal)
+        const expected = new Float32Array(document.userCount)
+        for (const [k, user] of users.entries())
+          expected[user] = Math.exp(logScores[k]!) * document.interactionsPerUser
+        return expected
+      }),
+    explain: (query, user, signal) =>
+      withMemory(async () => {
+        const { asked, score } = await ask(kernel, opened(), query, signal)
+        return explain(kernel, opened(), asked, score, user, signal)
+      }),
     async *idText(users, signal) {
       const { userIds } = opened()
       const size = Math.max(1, Math.floor(idBytes / userIds.longest))
@@ -60,7 +104,6 @@ export async function openModel(
     },
     async close() {
       open = undefined
-      weights = undefined
       text = undefined
       await results.end()
       await memory.end()
@@ -70,34 +113,107 @@ export async function openModel(
 
 const comma = Buffer.from(',')
 
-/** Consecutive queries that fit into the bounds together, at least one. */
-function* blocks(queries: SegmentQuery[], perQuery: number) {
-  const countMax = Math.max(1, Math.floor(resultsMax / perQuery))
-  let from = 0
-  while (from < queries.length) {
+type Placed = { place: number; asked: Asked }
+
+/** What the kernel needs for each query, by the score that ranks it. */
+async function askAll(
+  kernel: Kernel,
+  { document, fitted }: LoadedModel,
+  queries: SegmentQuery[],
+  signal: AbortSignal,
+) {
+  const { score, coldScore, itemCount } = document
+  const warm: { place: number; items: Uint32Array }[] = []
+  const cold: { place: number; items: Uint32Array }[] = []
+  const like: { place: number; users: Uint32Array }[] = []
+  for (const [place, query] of queries.entries()) {
+    if ('users' in query) {
+      like.push({ place, users: query.users })
+      continue
+    }
+    const items = query.items.filter((item) => item < itemCount)
+    if (items.length > 0 || coldScore === undefined) warm.push({ place, items })
+    else cold.push({ place, items: query.items })
+  }
+  const setsOf = (some: typeof warm) => some.map(({ items }) => items)
+  const placed = (some: { place: number }[], asked: Asked[]): Placed[] =>
+    some.map(({ place }, n) => ({ place, asked: asked[n]! }))
+  const groups = [
+    { score, places: placed(warm, await askForItems(kernel, fitted, setsOf(warm), signal)) },
+    { score, places: placed(like, await askForUsers(kernel, fitted, document.als, like, signal)) },
+  ]
+  if (cold.length > 0) {
+    const places = placed(cold, await askForNewItems(kernel, fitted, setsOf(cold), signal))
+    groups.push({ score: coldScore!, places })
+  }
+  return groups.filter(({ places }) => places.length > 0)
+}
+
+async function ask(kernel: Kernel, loaded: LoadedModel, query: SegmentQuery, signal: AbortSignal) {
+  const [{ score, places } = { score: undefined, places: [] }] = await askAll(
+    kernel,
+    loaded,
+    [query],
+    signal,
+  )
+  return { asked: places[0]!.asked, score: score! }
+}
+
+const maskOf = (query: SegmentQuery, mask: Uint8Array | undefined, userCount: number) =>
+  'users' in query ? maskWithout(query.users, mask, userCount) : mask
+
+/** Consecutive requests that fit into the bounds together, at least one. */
+function* blocks(requests: Parameters<Model['segment']>[0], userCount: number) {
+  const resultsOf = (n: number) => Math.min(requests[n]!.resultCount, userCount)
+  const itemsOf = (n: number) => {
+    const { query } = requests[n]!
+    return 'items' in query ? query.items.length : 1
+  }
+  for (let from = 0; from < requests.length; ) {
     let to = from + 1
-    let rows = queries[from]!.items.length
-    while (to < queries.length && to - from < countMax) {
-      rows += queries[to]!.items.length
-      if (rows > rowsMax) break
-      to++
+    let results = resultsOf(from)
+    let items = itemsOf(from)
+    for (; to < requests.length && to - from < queriesMax; to++) {
+      results += resultsOf(to)
+      items += itemsOf(to)
+      if (results > resultsMax || items > itemsMax) break
     }
     yield { from, to }
     from = to
   }
 }
 
-/** Binary search among lines that ascend. */
-function indexOf(id: string, { lines, offsets }: IdLines): number | undefined {
+/** Items with events come first, each part by JSON text; one without events must have traits to be of use. */
+function itemIndex({ document, fitted, itemIds }: LoadedModel, id: string): number | undefined {
   // DuckDB writes \u001F where JavaScript writes \u001f.
   const text = JSON.stringify(id).replace(/\\u00../g, (code) => `\\u${code.slice(2).toUpperCase()}`)
   const wanted = Buffer.from(text)
-  let low = 0
-  let high = offsets.length - 1
+  const { itemCount, coldItemCount, coldScore } = document
+  const warm = indexOf(wanted, itemIds, 0, itemCount)
+  if (warm !== undefined || coldScore === undefined) return warm
+  const cold = indexOf(wanted, itemIds, itemCount, itemCount + coldItemCount)
+  const { starts } = fitted.itemTraits
+  return cold !== undefined && starts[cold + 1]! > starts[cold]! ? cold : undefined
+}
+
+const lineOf = ({ lines, offsets }: IdLines, index: number): Uint8Array =>
+  lines.subarray(offsets[index]!, offsets[index + 1]! - 1)
+
+/** The bytes of an id whose JSON text this is. */
+const textOf = (line: Uint8Array): Uint8Array =>
+  Buffer.from(JSON.parse(Buffer.from(line).toString()))
+
+/** Binary search among lines low..high) that ascend by `keyOf`. */
+function indexOf(
+  wanted: Uint8Array,
+  ids: IdLines,
+  low: number,
+  high: number,
+  keyOf: (line: Uint8Array) => Uint8Array = (line) => line,
+): number | undefined {
   while (low < high) {
     const middle = (low + high) >>> 1
-    const end = offsets[middle + 1]! - 1
-    const order = Buffer.compare(lines.subarray(offsets[middle]!, end), wanted)
+    const order = Buffer.compare(keyOf(lineOf(ids, middle)), wanted)
     if (order === 0) return middle
     if (order < 0) low = middle + 1
     else high = middle

@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { JobFailure } from '../../errors.ts'
 import type { ModelDocument } from '../engine.ts'
-import { emptyFactors, type Factors, sharedBytes, sharedFloats32, sharedInts } from './arrays.ts'
-import type { UserWeights } from './forms.ts'
+import { emptyFactors, sharedBytes } from './arrays.ts'
+import type { Fitted } from './fitted.ts'
 import type { IdLines, Kernel } from './kernel.ts'
 import { jsonId } from './prepare.ts'
 import type { Trained } from './train.ts'
@@ -13,10 +13,9 @@ import type { Trained } from './train.ts'
  * A model folder:
  *   model.json     the ModelDocument
  *   users.parquet  index, id
- *   items.parquet  index, id, attribute columns
+ *   items.parquet  index, id, attribute columns; items without events come last
  *   users.ids, items.ids  the ids as JSON strings, a line each, in index order
- *   users.f32, items.f32  factors, as in memory: little-endian float32, one padded row each in index order
- *   activity.u32, normaliser.f32  a number per user
+ *   *.f32, *.u32   arrays as in memory, little-endian (`arraysOf`)
  * What is not Parquet is only ever read whole, straight into the arrays that the kernel works on. Nothing depends on
  * clock, threads or machine: the same plan, snapshot and kernel give the same bytes.
  */
@@ -26,13 +25,38 @@ const names = {
   items: 'items.parquet',
   userIds: 'users.ids',
   itemIds: 'items.ids',
-  userFactors: 'users.f32',
-  itemFactors: 'items.f32',
-  activity: 'activity.u32',
-  normaliser: 'normaliser.f32',
 }
 
-export const formatVersion = 2
+/** The arrays of a model by file name; factors are padded rows. Pairs have no more columns than their starts say. */
+function arraysOf(fitted: Fitted): Record<string, Float32Array | Uint32Array> {
+  const { pairs, history, users, items, features, itemTraits, traitUsers } = fitted
+  const { byUser, byItem } = pairs
+  const size = byUser.starts[byUser.rowCount]
+  return {
+    'users.f32': users.values,
+    'items.f32': items.values,
+    'userEvents.f32': features.events,
+    'userActivity.f32': features.activity,
+    'userNormaliser.f32': features.normaliser,
+    'userStarts.u32': byUser.starts,
+    'userItems.u32': byUser.columns.subarray(0, size),
+    'itemStarts.u32': byItem.starts,
+    'itemUsers.u32': byItem.columns.subarray(0, size),
+    'pairCounts.f32': history.counts.subarray(0, size),
+    'pairRecents.f32': history.recents.subarray(0, size),
+    'pairNewer.f32': history.newer.subarray(0, size),
+    'pairNewest.f32': history.newest.subarray(0, size),
+    'itemTraitStarts.u32': itemTraits.starts,
+    'itemTraits.u32': itemTraits.traits,
+    'traitWeights.f32': itemTraits.weights,
+    'traitStarts.u32': traitUsers.starts,
+    'traitUsers.u32': traitUsers.columns,
+    'traitShares.f32': traitUsers.shares,
+    'traitNewer.f32': traitUsers.newer,
+  }
+}
+
+export const formatVersion = 3
 /** One call of the system reads or writes less than 2 GiB. */
 const sliceBytes = 64 << 20
 
@@ -42,7 +66,7 @@ const sliceBytes = 64 << 20
  */
 export async function writeModel(
   connection: DuckDBConnection,
-  { document, users, items, weights }: Trained,
+  { document, fitted }: Trained,
   folder: string,
   signal: AbortSignal,
 ): Promise<void> {
@@ -55,10 +79,8 @@ export async function writeModel(
     await copyTable(connection, 'modelItemRow', path(names.items))
     await copyIds(connection, 'modelUser', path(names.userIds))
     await copyIds(connection, 'modelItem', path(names.itemIds))
-    await writeArray(path(names.userFactors), users.values)
-    await writeArray(path(names.itemFactors), items.values)
-    await writeArray(path(names.activity), weights.activity)
-    await writeArray(path(names.normaliser), weights.normaliser)
+    for (const [name, array] of Object.entries(arraysOf(fitted)))
+      await writeArray(path(name), array)
     const text = `${JSON.stringify(document, null, 2)}\n`
     await writeArray(path(names.document), Buffer.from(text))
     for (const name of [names.users, names.items, names.userIds, names.itemIds])
@@ -76,37 +98,76 @@ export async function writeModel(
 /** What a model folder holds, in shared arrays. */
 export type LoadedModel = {
   document: ModelDocument
-  users: Factors
-  items: Factors
-  weights: UserWeights
+  fitted: Fitted
   userIds: IdLines
   itemIds: IdLines
 }
 
-/** Reads a model folder that `writeModel` wrote. JobFailure where another version wrote it. */
+/** Reads the document of a model folder. JobFailure where another version wrote it. */
+export async function readDocument(folder: string): Promise<ModelDocument> {
+  const document: ModelDocument = JSON.parse(await readFile(join(folder, names.document), 'utf8'))
+  if (document.formatVersion !== formatVersion)
+    throw new JobFailure(
+      'The solution version was trained by another version of OpenPersonalize; train it again.',
+    )
+  return document
+}
+
+/** Reads a model folder that `writeModel` wrote. Throws as `readDocument`. */
 export async function readModel(
   kernel: Kernel,
   folder: string,
   signal: AbortSignal,
 ): Promise<LoadedModel> {
   const path = (name: string) => join(folder, name)
-  const document: ModelDocument = JSON.parse(await readFile(path(names.document), 'utf8'))
-  if (document.formatVersion !== formatVersion)
-    throw new JobFailure(
-      'The solution version was trained by another version of OpenPersonalize; train it again.',
-    )
-  const { userCount, itemCount } = document
-  const { factorCount } = document.plan
-  const users = emptyFactors(userCount, factorCount)
-  const items = emptyFactors(itemCount, factorCount)
-  const weights = { activity: sharedInts(userCount), normaliser: sharedFloats32(userCount) }
-  await readArray(path(names.userFactors), users.values)
-  await readArray(path(names.itemFactors), items.values)
-  await readArray(path(names.activity), weights.activity)
-  await readArray(path(names.normaliser), weights.normaliser)
+  const document = await readDocument(folder)
+  const { userCount, itemCount, coldItemCount } = document
+  const floats = async (name: string) => new Float32Array(await readBuffer(path(`${name}.f32`)))
+  const ints = async (name: string) => new Uint32Array(await readBuffer(path(`${name}.u32`)))
+  const factors = async (name: string, rowCount: number) => {
+    const made = emptyFactors(rowCount, document.plan.factorCount)
+    await readArray(path(`${name}.f32`), made.values)
+    return made
+  }
+  const fitted: Fitted = {
+    users: await factors('users', userCount),
+    items: await factors('items', itemCount),
+    features: {
+      events: await floats('userEvents'),
+      activity: await floats('userActivity'),
+      normaliser: await floats('userNormaliser'),
+    },
+    pairs: {
+      byUser: {
+        ...{ rowCount: userCount, columnCount: itemCount, weights: undefined },
+        ...{ starts: await ints('userStarts'), columns: await ints('userItems') },
+      },
+      byItem: {
+        ...{ rowCount: itemCount, columnCount: userCount, weights: undefined },
+        ...{ starts: await ints('itemStarts'), columns: await ints('itemUsers') },
+      },
+    },
+    history: {
+      counts: await floats('pairCounts'),
+      recents: await floats('pairRecents'),
+      newer: await floats('pairNewer'),
+      newest: await floats('pairNewest'),
+    },
+    itemTraits: {
+      starts: await ints('itemTraitStarts'),
+      traits: await ints('itemTraits'),
+      weights: await floats('traitWeights'),
+    },
+    traitUsers: {
+      starts: await ints('traitStarts'),
+      columns: await ints('traitUsers'),
+      shares: await floats('traitShares'),
+      newer: await floats('traitNewer'),
+    },
+  }
   const userIds = await readIds(kernel, path(names.userIds), userCount, signal)
-  const itemIds = await readIds(kernel, path(names.itemIds), itemCount, signal)
-  return { document, users, items, weights, userIds, itemIds }
+  const itemIds = await readIds(kernel, path(names.itemIds), itemCount + coldItemCount, signal)
+  return { document, fitted, userIds, itemIds }
 }
 
 const copyTable = (connection: DuckDBConnection, table: string, path: string) =>
@@ -129,10 +190,14 @@ async function readIds(
   count: number,
   signal: AbortSignal,
 ): Promise<IdLines> {
+  return kernel.idLines(new Uint8Array(await readBuffer(path)), count, signal)
+}
+
+async function readBuffer(path: string): Promise<SharedArrayBuffer> {
   await using file = await open(path)
-  const lines = sharedBytes((await file.stat()).size)
-  await readWhole(file, path, lines)
-  return kernel.idLines(lines, count, signal)
+  const bytes = sharedBytes((await file.stat()).size)
+  await readWhole(file, path, bytes)
+  return bytes.buffer as SharedArrayBuffer
 }
 
 async function writeArray(path: string, array: ArrayBufferView): Promise<void> {

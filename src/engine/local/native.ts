@@ -10,7 +10,14 @@ type Addon = {
   instructionSets(): Instructions[]
   alignedFrom(bytes: Uint8Array): number
   giveBack(bytes: Uint8Array): void
-} & Record<string, unknown>
+  run(
+    verb: ReferenceVerb,
+    set: Instructions,
+    args: unknown,
+    block: number,
+    shared: Int32Array,
+  ): void
+}
 
 /** The verbs that the addon has; what it lacks, the reference does. */
 const nativeVerbs = [
@@ -22,6 +29,8 @@ const nativeVerbs = [
   'topUsers',
   'cooccurrence',
   'neighbourRidge',
+  'findEvidence',
+  'rankUsers',
   'joinIds',
 ] as const satisfies ReferenceVerb[]
 
@@ -80,13 +89,12 @@ export const nativeInstructions = (): Instructions[] => addon?.instructionSets()
 /** Replaces the verbs that the native kernel has. */
 export function withNative(verbs: Verbs, instructions: Instructions): Verbs {
   if (instructions === 'reference' || addon === undefined) return verbs
-  const native = nativeVerbs.map((verb) => {
-    const run = addon[verb] as (...args: unknown[]) => void
-    return [
-      verb,
-      (args: unknown, block: number, shared: Int32Array) => run(instructions, args, block, shared),
-    ]
-  })
+  const { run } = addon
+  const native = nativeVerbs.map((verb) => [
+    verb,
+    (args: unknown, block: number, shared: Int32Array) =>
+      run(verb, instructions, args, block, shared),
+  ])
   return { ...verbs, ...Object.fromEntries(native) }
 }
 

@@ -20,6 +20,8 @@ export type Events = {
   /** Events of user u are at starts[u]..starts[u+1]). */
   starts: Uint32Array
   items: Uint32Array
+  /** Seconds since the first event. */
+  times: Uint32Array
   /** Undefined: every event weighs 1. */
   weights: Float32Array | undefined
 }
@@ -50,6 +52,7 @@ export async function prepareEvents(
     ...{ eventCount, userCount, itemCount },
     starts: sharedInts(userCount + 1),
     items: sharedInts(eventCount),
+    times: sharedInts(eventCount),
     weights: plan.events.length === 0 ? undefined : sharedFloats32(eventCount),
   }
   await fetchEvents(connection, events)
@@ -145,18 +148,23 @@ const dictionarySql = (table: string, column: string, order: string) =>
    SELECT CAST(row_number() OVER (ORDER BY ${order}) - 1 AS UINTEGER) AS "index", id
    FROM (SELECT DISTINCT ${column} AS id FROM event)`
 
+/** Events of a user at one time must not come in the order of the items: the newest fifth would be of the last items. */
+const scattered = `(CAST(modelItem."index" AS BIGINT) * 2654435761 + CAST(modelUser."index" AS BIGINT) * 40503) % 4294967296`
+
 async function fetchEvents(connection: DuckDBConnection, events: Events): Promise<void> {
-  const { starts, items, weights } = events
+  const { starts, items, times, weights } = events
   const rows = await connection.stream(
-    `SELECT modelUser."index", modelItem."index", weight
+    `SELECT modelUser."index", modelItem."index", weight,
+       CAST(least(time - (SELECT min(time) FROM event), 4294967295) AS UINTEGER)
      FROM event JOIN modelUser ON userId = modelUser.id JOIN modelItem ON itemId = modelItem.id
-     ORDER BY modelUser."index", time, modelItem."index", weight`,
+     ORDER BY modelUser."index", time, ${scattered}, modelItem."index", weight`,
   )
   let at = 0
   for await (const chunk of chunksOf(rows)) {
     for (const user of numbersOf(chunk, 0, Uint32Array)) starts[user + 1]!++
     items.set(numbersOf(chunk, 1, Uint32Array), at)
     weights?.set(numbersOf(chunk, 2, Float32Array), at)
+    times.set(numbersOf(chunk, 3, Uint32Array), at)
     at += chunk.rowCount
   }
   for (let user = 0; user < events.userCount; user++) starts[user + 1]! += starts[user]!

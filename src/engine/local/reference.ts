@@ -1,10 +1,11 @@
 import { initRows, solveRows } from './als.ts'
 import { principalAxes, rotateRows } from './axes.ts'
-import { formWeights } from './forms.ts'
 import { gramBlock } from './gram.ts'
+import { pairHistory, traitColumns, traitSizes, userHistory } from './history.ts'
 import { joinIds, lineStarts } from './ids.ts'
 import { cooccurrence, neighbourRidge } from './neighbours.ts'
 import { pairsOfEvents } from './pairs.ts'
+import { findEvidence, rankUsers } from './rankUsers.ts'
 import { scoreUsers } from './scores.ts'
 import { topUsers } from './topUsers.ts'
 
@@ -21,12 +22,17 @@ export const reference = {
   rotateRows,
   scoreUsers,
   topUsers,
-  formWeights,
   cooccurrence,
   neighbourRidge,
   joinIds,
   lineStarts,
   pairsOfEvents,
+  pairHistory,
+  userHistory,
+  traitSizes,
+  traitColumns,
+  findEvidence,
+  rankUsers,
 }
 
 export type Verbs = typeof reference

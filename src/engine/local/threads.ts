@@ -22,6 +22,8 @@ export type Threads = {
     signal: AbortSignal,
     onFinished?: (blocks: number) => void,
   ): Promise<void>
+  /** Starts the threads that the first call would otherwise wait for. */
+  start(): void
   close(): Promise<void>
 }
 
@@ -114,5 +116,5 @@ export function openThreads(count: number, instructions: Instructions): Threads 
     fail(new Error('The engine is closed.'))
     await Promise.all(ending.map((worker) => worker.terminate()))
   }
-  return { run, close }
+  return { run, start, close }
 }

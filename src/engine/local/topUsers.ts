@@ -31,25 +31,34 @@ export function topUsers(args: TopUsersArgs, block: number, shared: Int32Array):
       for (let n = 0; n < count; n++) {
         if (Atomics.load(shared, sharedSlots.stopped) === 1) return
         const own = scores.subarray(n * userCount, (n + 1) * userCount)
-        select(args, form, from + n, own)
+        const weighted = scratch.weightedOf(userCount)
+        weigh(own, forms[form]!, weighted)
+        const top = selectTop(weighted, args.masks[from + n]!, args.resultCount)
+        const place = form * args.masks.length + from + n
+        args.counts[place] = top.length
+        args.out.set(top, place * args.resultCount)
       }
     }
   }
 }
 
 /**
- * The list of one query and form: a histogram of the keys' top bits finds the bin where the list ends, what lies above
- * is sorted by radix. Time is linear in users for every length.
+ * The users of the largest scores, best first, ties by index; the list holds until the next call. A histogram of the
+ * keys' top bits finds the bin where the list ends, what lies above is sorted by radix. Time is linear in users for
+ * every length.
  */
-function select(args: TopUsersArgs, form: number, query: number, scores: Float32Array): void {
-  const { userCount, resultCount, out, counts } = args
+export function selectTop(
+  scores: Float32Array,
+  mask: Uint8Array | null,
+  resultCount: number,
+): Uint32Array {
+  const userCount = scores.length
   // A large histogram leaves fewer keys to sort, but clearing it must not cost more than it saves.
   const shift = userCount < 100_000 ? 20 : 16
   const keys = scratch.keysOf(userCount)
   const histogram = scratch.histogram.subarray(0, 0x1_0000_0000 / 2 ** shift)
   histogram.fill(0)
-  fillKeys(scores, args.forms[form]!, keys)
-  const mask = args.masks[query]!
+  fillKeys(scores, keys)
   for (let user = 0; user < userCount; user++) {
     if (allowed(mask, user)) histogram[keys[user]! >>> shift]!++
   }
@@ -65,26 +74,27 @@ function select(args: TopUsersArgs, form: number, query: number, scores: Float32
     if (keys[user]! >>> shift <= last && allowed(mask, user)) users[size++] = user
   }
   const sorted = sortByKey(users, scratch.spareOf(size), size, keys)
-  const count = Math.min(size, resultCount)
-  const place = form * args.masks.length + query
-  counts[place] = count
-  out.set(sorted.subarray(0, count), place * resultCount)
+  return sorted.subarray(0, Math.min(size, resultCount))
 }
 
 const allowed = (mask: Uint8Array | null, user: number) =>
   mask === null || ((mask[user >>> 3]! >>> (user & 7)) & 1) === 1
 
-/** Keys whose unsigned order is "best first": the float's bits, made monotone, then turned round. */
-function fillKeys(scores: Float32Array, weights: Float32Array | null, keys: Uint32Array): void {
-  const userCount = scores.length
-  const floats = new Float32Array(keys.buffer, keys.byteOffset, userCount)
+/** out = scores, positive ones times the user's weight. */
+function weigh(scores: Float32Array, weights: Float32Array | null, out: Float32Array): void {
   if (weights?.some((weight) => !Number.isFinite(weight))) throw new Error(notFinite)
-  for (let user = 0; user < userCount; user++) {
+  for (let user = 0; user < out.length; user++) {
     const score = scores[user]!
-    // Adding 0 turns -0 into 0, so that the two are a tie.
-    floats[user] = (weights !== null && score > 0 ? score * weights[user]! : score) + 0
+    out[user] = weights !== null && score > 0 ? score * weights[user]! : score
   }
-  for (let user = 0; user < userCount; user++) {
+}
+
+/** Keys whose unsigned order is "best first": the float's bits, made monotone, then turned round. */
+function fillKeys(scores: Float32Array, keys: Uint32Array): void {
+  const floats = new Float32Array(keys.buffer, keys.byteOffset, scores.length)
+  // Adding 0 turns -0 into 0, so that the two are a tie.
+  for (let user = 0; user < scores.length; user++) floats[user] = scores[user]! + 0
+  for (let user = 0; user < scores.length; user++) {
     const bits = keys[user]!
     keys[user] = bits >>> 31 === 1 ? bits : ~bits & 0x7fff_ffff
   }
@@ -122,6 +132,11 @@ const scratch = {
   spare: new Uint32Array(0),
   histogram: new Uint32Array(65_536),
   places: new Uint32Array(257),
+  weighted: new Float32Array(0),
+  weightedOf(size: number) {
+    if (this.weighted.length < size) this.weighted = new Float32Array(size)
+    return this.weighted.subarray(0, size)
+  },
   scoresOf(size: number) {
     if (this.scores.length < size) this.scores = new Float32Array(size)
     return this.scores

@@ -1,95 +1,223 @@
-import { setImmediate } from 'node:timers/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { ModelDocument, Run, Snapshot, TrainingPlan } from '../engine.ts'
-import type { Factors } from './arrays.ts'
+import { type Pairs, withMemory } from './arrays.ts'
+import { askForItems, askForNewItems } from './asked.ts'
 import { attributeSets, prepareItems } from './attributes.ts'
-import { type Choice, choose, type QueriesOf } from './choose.ts'
-import { attributeQueries, evaluate, itemQueries, normaliserOf } from './evaluate.ts'
-import { factorise } from './factorise.ts'
-import type { UserWeights } from './forms.ts'
+import { chooseSettings, type QueriesOf } from './choose.ts'
+import { attributeQueries, itemQueries } from './evaluate.ts'
+import type { AlsSettings } from './factorise.ts'
+import { type Fitted, fit, type Past } from './fitted.ts'
 import type { Kernel } from './kernel.ts'
+import {
+  type Activity,
+  candidatesOf,
+  coldCandidates,
+  evaluate,
+  foresee,
+  learn,
+  learnActivity,
+  ofKnownUsers,
+} from './learn.ts'
 import { namedMetrics } from './metrics.ts'
 import { formatVersion } from './modelFiles.ts'
 import { type Events, prepareEvents } from './prepare.ts'
-import { eventCounts, newestFifth, pairsOf, type Ranges, wholeRanges } from './split.ts'
+import { cutAt, newestFifth, pairsOf, type Ranges, validationUsers, wholeRanges } from './split.ts'
+import { type ItemTraits, itemTraits } from './traits.ts'
 
 /** A trained model in memory; ids are in the connection's tables `modelUser` and `modelItemRow`. */
-export type Trained = {
-  document: ModelDocument
-  users: Factors
-  items: Factors
-  weights: UserWeights
-}
+export type Trained = { document: ModelDocument; fitted: Fitted }
 
 /**
- * Chooses settings on the newest fifth of the older 80 % of each user's events, measures them on the newest 20 %, and
- * then trains on everything, as the answers should know the newest events.
+ * Four rounds over the events. The first two measure as AWS does: what foresees the newest fifth of the older 80 % of
+ * each user's events is learned from the rest of these, and then measured on the newest 20 %. The third learns what
+ * foresees the last horizon from all before it (the newest fifth again, where times say nothing), and the last is the
+ * model: it knows all events and ranks as the third has learned.
  */
 export async function train(
   kernel: Kernel,
   connection: DuckDBConnection,
-  plan: TrainingPlan,
+  asked: TrainingPlan,
   snapshot: Snapshot,
   run: Run,
 ): Promise<Trained> {
+  const plan = snapshot.items.length > 0 ? asked : { ...asked, attributes: [] }
   run.progress('prepare', 0, 1)
   const events = await prepareEvents(connection, plan, snapshot)
-  await prepareItems(connection, plan, snapshot)
-  const queriesOf = await queriesFor(connection, plan)
+  const coldItemCount = await prepareItems(connection, asked, snapshot)
+  const traits = await itemTraits(connection, plan.attributes, events.itemCount + coldItemCount)
+  const queriesOf = await queriesFor(connection, plan, events.itemCount)
   run.progress('prepare', 1, 1)
 
-  // Each is a few loops over all users: others may have the event loop between them.
   const all = wholeRanges(events)
-  await setImmediate()
   const { older, newer } = newestFifth(all)
-  await setImmediate()
-  const choice = await choose(kernel, events, older, queriesOf, plan, run)
-  const measured = await fit(kernel, events, older, plan, choice, run, 'measure')
-  const test = await pairsOf(kernel, events, newer, run.signal)
-  const queries = queriesOf(measured.pairs.byItem, test.byItem)
-  const forms = [choice.form]
-  const [metrics] = await evaluate(kernel, measured, measured.weights, queries, forms, run.signal)
-  const { users, items, weights } = await fit(kernel, events, all, plan, choice, run, 'train')
+  const als = await chooseSettings(kernel, events, older, queriesOf, plan, run)
+  const rounds = { kernel, events, traits, plan, als, queriesOf, run }
+  const metrics = await measure(rounds, older, newer)
+  const { foresees, past, newer: window } = lastHorizon(rounds, all)
+  const learned = await withMemory(async () => {
+    const { fitted, heldOut, ...learned } = await learnFrom(rounds, past, window, foresees, 'learn')
+    if (traits.weights.length === 0) return learned
+    const cold = { ask: askForNewItems, candidates: coldCandidates, queriesMax: coldQueries }
+    const { score } = await learn(kernel, fitted, heldOut, cold, plan.seed, run.signal)
+    return { ...learned, coldScore: score }
+  })
+  const now = { ranges: all, now: lastTime(events) + 1, horizon: past.horizon }
+  const { fitted, userHistory } = await fitPast(rounds, now, 'train')
+  if (learned.activity) foresee(learned.activity, userHistory, fitted.features.activity)
 
   const document: ModelDocument = {
     formatVersion,
     plan,
     userCount: events.userCount,
     itemCount: events.itemCount,
+    coldItemCount,
     eventCount: events.eventCount,
-    als: choice.als,
-    score: choice.form,
-    candidates: choice.candidates,
-    metrics: namedMetrics(metrics!),
+    als,
+    score: learned.score,
+    ...('coldScore' in learned && { coldScore: learned.coldScore }),
+    candidates: learned.candidates,
+    foresees,
+    interactionsPerUser: learned.interactionsPerUser,
+    metrics,
   }
-  return { document, users, items, weights }
+  return { document, fitted }
 }
 
-async function queriesFor(connection: DuckDBConnection, plan: TrainingPlan): Promise<QueriesOf> {
+/** What all rounds share. */
+type Rounds = {
+  kernel: Kernel
+  events: Events
+  traits: ItemTraits
+  plan: TrainingPlan
+  als: AlsSettings
+  queriesOf: QueriesOf
+  run: Run
+}
+
+type Foresees = ModelDocument['foresees']
+
+async function queriesFor(
+  connection: DuckDBConnection,
+  plan: TrainingPlan,
+  itemCount: number,
+): Promise<QueriesOf> {
   if (plan.model === 'itemAffinity') return (train, test) => itemQueries(train, test, plan.seed)
-  const sets = await attributeSets(connection, plan.attributes)
+  const sets = await attributeSets(connection, plan.attributes, itemCount)
   return (train, test) => attributeQueries(sets, train, test, plan.seed)
 }
 
-async function fit(
-  kernel: Kernel,
-  events: Events,
-  ranges: Ranges,
-  plan: TrainingPlan,
-  { als }: Choice,
-  run: Run,
+/** GetSolutionMetrics: what is learned from the older part, measured on the newer part. */
+async function measure(rounds: Rounds, older: Ranges, newer: Ranges) {
+  const { kernel, run } = rounds
+  const { older: oldest, newer: middle } = newestFifth(older)
+  const past = (ranges: Ranges) => ({ ...now(rounds), ranges })
+  const { score } = await withMemory(() =>
+    learnFrom(rounds, past(oldest), middle, 'newestFifth', 'validate'),
+  )
+  return withMemory(async () => {
+    const { fitted } = await fitPast(rounds, past(older), 'measure')
+    const { queries } = await heldOutQueries(rounds, fitted, newer)
+    const sets = queries.map(({ items }) => items)
+    const asked = await askForItems(kernel, fitted, sets, run.signal)
+    const [metrics] = await evaluate(kernel, fitted, queries, asked, [score], run.signal)
+    return namedMetrics(metrics!)
+  })
+}
+
+const day = 86_400
+/** Queries that candidates are compared on. */
+const comparedQueries = 1500
+const coldQueries = 300
+/** Fewer held-out queries, or fewer users who acted in them, tell nothing. */
+const queriesMin = 25
+const actedMin = 200
+
+/** The last horizon and what was before it, or the newest fifths where too little happened then or before. */
+function lastHorizon(
+  rounds: Rounds,
+  all: Ranges,
+): { past: Past; newer: Ranges; foresees: Foresees } {
+  const { events, plan } = rounds
+  const { now: end, horizon } = now(rounds)
+  const { older, newer } = cutAt(all, events.times, end - horizon)
+  const items = new Set<number>()
+  let acted = 0
+  for (let user = 0; user < events.userCount; user++) {
+    if (older.begins[user] === older.ends[user]) continue
+    for (let at = newer.begins[user]!; at < newer.ends[user]!; at++) {
+      items.add(events.items[at]!)
+      acted++
+    }
+  }
+  const tells = items.size >= queriesMin && acted >= actedMin
+  if (plan.foresees === 'horizon' && tells)
+    return { past: { ranges: older, now: end - horizon, horizon }, newer, foresees: 'horizon' }
+  const fifths = newestFifth(all)
+  return {
+    past: { ranges: fifths.older, now: end, horizon },
+    newer: fifths.newer,
+    foresees: 'newestFifth',
+  }
+}
+
+const now = ({ events, plan }: Rounds) => ({
+  now: lastTime(events) + 1,
+  horizon: plan.horizonDays * day,
+})
+
+function lastTime({ times }: Events): number {
+  let last = 0
+  for (const time of times) if (time > last) last = time
+  return last
+}
+
+/** What foresees the newer part, from the past alone. */
+async function learnFrom(
+  rounds: Rounds,
+  past: Past,
+  newer: Ranges,
+  foresees: Foresees,
+  phase: string,
+) {
+  const { kernel, events, plan, run } = rounds
+  const { fitted, userHistory } = await fitPast(rounds, past, phase)
+  let activity: Activity | undefined
+  const mask =
+    foresees === 'horizon' ? undefined : validationUsers(together(past.ranges, newer), plan.seed)
+  if (mask)
+    for (let user = 0; user < events.userCount; user++)
+      if (((mask[user >>> 3]! >>> (user & 7)) & 1) === 0) fitted.features.events[user] = 0
+  if (foresees === 'horizon') {
+    activity = await learnActivity(userHistory, newer, plan.seed, run.signal)
+    foresee(activity, userHistory, fitted.features.activity)
+  }
+  const { queries, idle } = await heldOutQueries(rounds, fitted, newer)
+  const known = ofKnownUsers(queries, fitted)
+  const heldOut = { events, newer, queries: known.queries, idle: [...idle, ...known.idle] }
+  const hasTraits = rounds.traits.weights.length > 0
+  const candidates = candidatesOf(hasTraits, plan.model === 'itemAttributeAffinity')
+  const warm = { ask: askForItems, candidates, queriesMax: comparedQueries }
+  const learned = await learn(kernel, fitted, heldOut, warm, plan.seed, run.signal)
+  return { ...learned, activity, fitted, heldOut }
+}
+
+const together = ({ begins }: Ranges, { ends }: Ranges): Ranges => ({ begins, ends })
+
+async function heldOutQueries(rounds: Rounds, { pairs }: Fitted, newer: Ranges) {
+  const { kernel, events, queriesOf, run } = rounds
+  const test: { byItem: Pairs } = await pairsOf(kernel, events, newer, run.signal)
+  return queriesOf(pairs.byItem, test.byItem)
+}
+
+async function fitPast(
+  { kernel, events, traits, plan, als, run }: Rounds,
+  past: Past,
   phase: string,
 ) {
   const { factorCount, seed } = plan
-  const pairs = await pairsOf(kernel, events, ranges, run.signal)
-  const { users, items } = await factorise(
-    kernel,
-    pairs,
-    { ...als, factorCount, seed },
-    run.signal,
-    (done) => run.progress(phase, done, als.sweeps + 1),
-  )
-  const normaliser = await normaliserOf(kernel, users, items, seed, run.signal)
-  run.progress(phase, als.sweeps + 1, als.sweeps + 1)
-  return { pairs, users, items, weights: { activity: eventCounts(ranges), normaliser } }
+  const tell = (done: number) => run.progress(phase, done, als.sweeps + 1)
+  const settings = { ...als, factorCount, seed }
+  const made = await fit(kernel, events, past, settings, traits, run.signal, tell)
+  tell(als.sweeps + 1)
+  return made
 }

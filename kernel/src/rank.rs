@@ -1,0 +1,217 @@
+//! The best users of each query by a learned score: log score = base of the user + level of the query + sum of
+//! weight x log(evidence + offset).
+
+use crate::best::Best;
+use crate::door::{Call, In, Indexes, Out, require, width_of};
+use crate::scores::{FINITE, affinities, panels};
+use crate::simd::{Simd, Work};
+use napi_derive::napi;
+
+/// Lists of columns and weights, one after the other; without weights each is 1.
+#[napi(object, object_to_js = false)]
+pub struct Lists<'a> {
+    pub starts: Indexes<'a>,
+    pub columns: Indexes<'a>,
+    pub weights: Option<In<'a, f32>>,
+}
+
+/// What is known of users and queries together: `EvidenceArgs` of the twin.
+#[napi(object, object_to_js = false)]
+pub struct Evidence<'a> {
+    pub users: In<'a, f32>,
+    pub user_count: u32,
+    pub width: u32,
+    pub rows: In<'a, f32>,
+    pub query_starts: Indexes<'a>,
+    pub near: Lists<'a>,
+    pub owned: Lists<'a>,
+    pub traits: Lists<'a>,
+    pub item_users: Lists<'a>,
+    pub item_counts: In<'a, f32>,
+    pub item_recents: In<'a, f32>,
+    pub item_newer: In<'a, f32>,
+    pub item_newest: In<'a, f32>,
+    pub trait_users: Lists<'a>,
+    pub trait_shares: In<'a, f32>,
+    pub trait_newer: In<'a, f32>,
+}
+
+/// Affinity, three neighbourhoods, own, ownRecent, two profiles.
+const KINDS: usize = 8;
+
+impl Evidence<'_> {
+    /// out = evidence of all users for the queries of a block: queries x KINDS x users.
+    #[inline(always)]
+    unsafe fn find<S: Simd>(&self, block: std::ops::Range<usize>, out: &mut [f32]) {
+        let (width, user_count) = (width_of(self.width), self.user_count as usize);
+        require(user_count * width <= self.users.len(), "users must have a row for each user.");
+        require(out.len() == block.len() * KINDS * user_count, "out must have room for the evidence of the block.");
+        out.fill(0.0);
+        let panels = panels(self.rows, self.query_starts, width, block.clone());
+        let users = &self.users[..user_count * width];
+        unsafe {
+            affinities::<S>(users, width, &panels, 0..user_count, &Out::of(out), KINDS * user_count, block.start)
+        };
+        for (query, out) in block.zip(out.chunks_mut(KINDS * user_count)) {
+            let (near, own, profile) = (&self.near, &self.owned, &self.traits);
+            let (items, traits) = (&self.item_users, &self.trait_users);
+            let others = [
+                (near, items, None),
+                (near, items, Some(self.item_newer)),
+                (near, items, Some(self.item_newest)),
+                (own, items, Some(self.item_counts)),
+                (own, items, Some(self.item_recents)),
+                (profile, traits, Some(self.trait_shares)),
+                (profile, traits, Some(self.trait_newer)),
+            ];
+            for ((lists, matrix, values), out) in others.iter().zip(out.chunks_mut(user_count).skip(1)) {
+                lists.spread(query, matrix, *values, out);
+            }
+            out.iter_mut().for_each(|value| *value = value.max(0.0));
+        }
+    }
+}
+
+impl Lists<'_> {
+    /// out[u] += sum over the query's list of weight x matrix[column, u]
+    fn spread(&self, query: usize, matrix: &Lists, values: Option<&[f32]>, out: &mut [f32]) {
+        let size = matrix.columns.len().min(values.map_or(usize::MAX, <[f32]>::len));
+        for k in self.starts.range(query, self.columns.len()) {
+            let weight = self.weights.map_or(1.0, |weights| weights[k]);
+            for at in matrix.starts.range(self.columns.get(k), size) {
+                let user = matrix.columns.get(at);
+                require(user < out.len(), "columns hold an index past the users.");
+                out[user] += weight * values.map_or(1.0, |values| values[at]);
+            }
+        }
+    }
+}
+
+/// out = the evidence of all users for each query: queries x KINDS x users.
+#[napi(object, object_to_js = false)]
+pub struct FindEvidence<'a> {
+    pub evidence: Evidence<'a>,
+    pub blocks: Indexes<'a>,
+    pub out: Out<'a, f32>,
+}
+
+impl Work for FindEvidence<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, call: &Call) {
+        let size = KINDS * self.evidence.user_count as usize;
+        let block = call.range(&self.blocks, self.evidence.query_starts.len().saturating_sub(1));
+        self.out.apart(self.evidence.users);
+        let out = self.out.range(block.start * size, block.end * size);
+        unsafe { self.evidence.find::<S>(block, out) };
+    }
+}
+
+/// How users are ranked: each term is a kind of evidence, its weight, and an offset for each query.
+#[napi(object, object_to_js = false)]
+pub struct RankForm<'a> {
+    pub base: In<'a, f32>,
+    pub levels: In<'a, f32>,
+    pub evidence: Indexes<'a>,
+    pub weights: In<'a, f32>,
+    pub offsets: In<'a, f32>,
+}
+
+/// The best users of each query of the block under each form, best first, ties by index.
+#[napi(object, object_to_js = false)]
+pub struct RankUsers<'a> {
+    pub evidence: Evidence<'a>,
+    pub blocks: Indexes<'a>,
+    pub forms: Vec<RankForm<'a>>,
+    /// Allowed users of each query as bits (bit u&7 of byte u>>3); None: everybody.
+    pub masks: Vec<Option<In<'a, u8>>>,
+    pub result_starts: Indexes<'a>,
+    /// Forms x what result_starts says: users and log scores, and how many of each list are filled.
+    pub out: Out<'a, u32>,
+    pub log_scores: Out<'a, f32>,
+    pub counts: Out<'a, u32>,
+}
+
+impl Work for RankUsers<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, call: &Call) {
+        let (user_count, query_count) = (self.evidence.user_count as usize, self.masks.len());
+        let block = call.range(&self.blocks, query_count);
+        let masks = self.masks.iter().flatten();
+        require(masks.clone().all(|mask| mask.len() * 8 >= user_count), "A mask needs a bit for each user.");
+        let result_count = self.result_starts.get(query_count);
+        let mut evidence = vec![0f32; block.len() * KINDS * user_count];
+        unsafe { self.evidence.find::<S>(block.clone(), &mut evidence) };
+        let mut scores = vec![0f32; user_count];
+        let mut spare = vec![];
+        for (query, evidence) in block.zip(evidence.chunks(KINDS * user_count)) {
+            let results = self.result_starts.range(query, result_count);
+            for (n, form) in self.forms.iter().enumerate() {
+                if call.stopped() {
+                    return;
+                }
+                form.score(query, query_count, evidence, &mut scores);
+                require(scores.iter().all(|score| score.is_finite()), FINITE);
+                let mut best = Best::new(results.len(), user_count, f32::NEG_INFINITY);
+                for (user, score) in scores.iter().enumerate() {
+                    let is_allowed = self.masks[query].is_none_or(|mask| mask[user >> 3] >> (user & 7) & 1 == 1);
+                    if *score > best.floor && is_allowed {
+                        best.add(*score, user as u32);
+                    }
+                }
+                let (from, to) = (n * result_count + results.start, n * result_count + results.end);
+                let out = self.out.range(from, to);
+                let count = best.write(out, &mut spare);
+                self.counts.range(n * query_count + query, n * query_count + query + 1)[0] = count as u32;
+                for (to, user) in self.log_scores.range(from, to).iter_mut().zip(&out[..count]) {
+                    *to = scores[*user as usize];
+                }
+            }
+        }
+    }
+}
+
+impl RankForm<'_> {
+    #[inline(always)]
+    fn score(&self, query: usize, query_count: usize, evidence: &[f32], out: &mut [f32]) {
+        let user_count = out.len();
+        require(
+            self.base.len() >= user_count && self.levels.len() == query_count,
+            "A form must fit users and queries.",
+        );
+        require(self.offsets.len() == self.weights.len() * query_count, "Every term needs an offset for each query.");
+        for (out, base) in out.iter_mut().zip(self.base) {
+            *out = base + self.levels[query];
+        }
+        for (term, weight) in self.weights.iter().enumerate() {
+            let kind = self.evidence.get(term);
+            require(kind < KINDS, "There is no such evidence.");
+            let offset = self.offsets[term * query_count + query];
+            for (out, value) in out.iter_mut().zip(&evidence[kind * user_count..]) {
+                *out += weight * ln(value + offset);
+            }
+        }
+    }
+}
+
+/// The natural logarithm of a positive number, to float32: a polynomial (Cephes, Moshier 1992) that the compiler can
+/// make vectors of.
+#[inline(always)]
+fn ln(x: f32) -> f32 {
+    const HALF: u32 = 0x3f35_04f3; // sqrt(1/2)
+    let exponent = (x.to_bits().wrapping_sub(HALF) as i32) >> 23;
+    let m = f32::from_bits(x.to_bits().wrapping_sub((exponent << 23) as u32)) - 1.0;
+    let mut p = 7.037_683_6e-2f32;
+    for c in [
+        -1.151_461e-1,
+        1.167_699_9e-1,
+        -1.242_014_1e-1,
+        1.424_932_3e-1,
+        -1.666_805_8e-1,
+        2.000_071_5e-1,
+        -2.499_999_4e-1,
+        3.333_333_1e-1,
+    ] {
+        p = p * m + c;
+    }
+    m * m * m * p - 0.5 * m * m + m + exponent as f32 * std::f32::consts::LN_2
+}

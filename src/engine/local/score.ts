@@ -1,0 +1,119 @@
+import {
+  type EvidenceFeature,
+  evidenceFeatures,
+  type QueryFeature,
+  queryFeatures,
+  type Score,
+  type ScoreTerm,
+  type UserFeature,
+  userFeatures,
+} from '../engine.ts'
+import { evenBlocks, sharedBytes, sharedFloats32, sharedInts } from './arrays.ts'
+import { type Asked, evidenceArgs, queriesTogether } from './asked.ts'
+import type { Fitted } from './fitted.ts'
+import type { Kernel } from './kernel.ts'
+import type { RankForm } from './rankUsers.ts'
+
+/** What a term is before its weight, given what is known of a user and a query. */
+export function termValue(
+  term: ScoreTerm,
+  asked: Pick<Asked, 'features' | 'shares'>,
+  fitted: Pick<Fitted, 'features'>,
+  user: number,
+  evidence: (feature: EvidenceFeature) => number,
+): number {
+  if (isEvidence(term)) return Math.log(evidence(term.feature) + offsetOf(term, asked))
+  const { feature } = term
+  if (feature === 'constant') return 1
+  return isOf(userFeatures, feature) ? fitted.features[feature][user]! : asked.features[feature]
+}
+
+type EvidenceTerm = Extract<ScoreTerm, { offset: number }>
+const isEvidence = (term: ScoreTerm): term is EvidenceTerm => 'offset' in term
+const isOf = <Name extends string>(names: readonly Name[], name: string): name is Name =>
+  (names as readonly string[]).includes(name)
+
+const offsetOf = (
+  { feature, offset, relative }: EvidenceTerm,
+  { shares }: Pick<Asked, 'shares'>,
+) => (relative ? offset * shares[feature]! : offset)
+
+/** A score as the kernel computes it for these queries. */
+export function rankForm({ terms }: Score, fitted: Fitted, asked: Asked[]): RankForm {
+  const base = sharedFloats32(fitted.users.rowCount)
+  const levels = sharedFloats32(asked.length)
+  const evidence = terms.filter(isEvidence)
+  const offsets = sharedFloats32(evidence.length * asked.length)
+  for (const [n, term] of evidence.entries())
+    for (const [query, each] of asked.entries())
+      offsets[n * asked.length + query] = offsetOf(term, each)
+  for (const term of terms) {
+    if (isEvidence(term)) continue
+    const { feature, weight } = term
+    if (isOf<UserFeature>(userFeatures, feature)) {
+      const values = fitted.features[feature]
+      for (let user = 0; user < base.length; user++) base[user]! += weight * values[user]!
+    } else {
+      for (const [query, { features }] of asked.entries())
+        levels[query]! +=
+          weight * (isOf<QueryFeature>(queryFeatures, feature) ? features[feature] : 1)
+    }
+  }
+  return {
+    base,
+    levels,
+    evidence: Uint32Array.from(evidence, ({ feature }) => evidenceFeatures.indexOf(feature)),
+    weights: Float32Array.from(evidence, ({ weight }) => weight),
+    offsets,
+  }
+}
+
+/** Users, best first, and the log of each one's score. */
+export type Ranked = { users: Uint32Array; logScores: Float32Array }
+
+/** A query, how many users it wants at most, and who may be among them (undefined: everybody). */
+export type RankRequest = { asked: Asked; resultCount: number; mask: Uint8Array | undefined }
+
+/** The best users of each query under each score: lists[score][query]. */
+export async function rankUsers(
+  kernel: Kernel,
+  fitted: Fitted,
+  requests: RankRequest[],
+  scores: Score[],
+  signal: AbortSignal,
+  onFinished?: (queries: number) => void,
+): Promise<Ranked[][]> {
+  const asked = requests.map((request) => request.asked)
+  const resultStarts = sharedInts(requests.length + 1)
+  for (const [n, { resultCount }] of requests.entries())
+    resultStarts[n + 1] = resultStarts[n]! + Math.min(resultCount, fitted.users.rowCount)
+  const size = resultStarts[requests.length]!
+  const out = sharedInts(scores.length * size)
+  const logScores = sharedFloats32(scores.length * size)
+  const counts = sharedInts(scores.length * requests.length)
+  const blocks = evenBlocks(requests.length, queriesTogether)
+  const args = {
+    evidence: evidenceArgs(fitted, asked),
+    ...{ resultStarts, counts, out, logScores },
+    blocks,
+    forms: scores.map((score) => rankForm(score, fitted, asked)),
+    masks: requests.map(({ mask }) => shared(mask) ?? null),
+  }
+  const tell = (done: number) => onFinished?.(blocks[done]!)
+  await kernel.run('rankUsers', args, blocks.length - 1, signal, tell)
+  return scores.map((_, score) =>
+    requests.map((_, query) => {
+      const from = score * size + resultStarts[query]!
+      const to = from + counts[score * requests.length + query]!
+      return { users: out.subarray(from, to), logScores: logScores.subarray(from, to) }
+    }),
+  )
+}
+
+/** Threads read masks in place rather than get a copy each. */
+function shared(mask: Uint8Array | undefined): Uint8Array | undefined {
+  if (mask === undefined || mask.buffer instanceof SharedArrayBuffer) return mask
+  const copy = sharedBytes(mask.length)
+  copy.set(mask)
+  return copy
+}

@@ -1,0 +1,21 @@
+import { modelDescription } from '../segments/modelDescription.ts'
+import { refuse } from '../segments/models.ts'
+import { existing, requireActive } from './lookup.ts'
+import type { Operation } from './operation.ts'
+import { modelFolder } from './segmentSource.ts'
+
+/** What a trained version has learned. Ours, not AWS's. */
+export const describeModel: Operation<'DescribeModel'> = async (
+  ctx,
+  caller,
+  { solutionVersionArn },
+) => {
+  const version = await ctx.db.kysely.transaction().execute(async (tx) => {
+    const found = await existing(tx, caller, 'solutionVersion', solutionVersionArn)
+    requireActive(found)
+    return found
+  })
+  const document = await ctx.engine.describe(modelFolder(ctx, version)).catch(refuse)
+  const { recipeArn } = version.doc
+  return { model: { solutionVersionArn, recipeArn, ...modelDescription(document) } }
+}

@@ -1,0 +1,227 @@
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import type { Context } from '../context.ts'
+import { parseItemAttributes } from '../data/attributeExpression.ts'
+import type { Filter } from '../data/filterExpression.ts'
+import type { ModelItems } from '../data/itemAttributes.ts'
+import {
+  isBlank,
+  LineError,
+  lineInput,
+  parseQueryLine,
+  type QueryLine,
+  requireQuery,
+} from '../data/queryLine.ts'
+import { failedLine, segmentLine } from '../data/segmentLine.ts'
+import { maskKey, userMask } from '../data/userMask.ts'
+import type { Model, Run, Segment, SegmentQuery, SegmentRequest } from '../engine/engine.ts'
+import { limits } from '../limits.ts'
+import type { Recipe } from '../recipes/index.ts'
+import type { SnapshotFiles } from '../store/resource.ts'
+import type { OpenVersion } from './models.ts'
+import { spreadOf } from './spread.ts'
+
+/** One input line, understood or not. */
+type Asked =
+  | { input: string; request: SegmentRequest; scores: boolean }
+  | { input: string; error: string }
+
+/** How many lines were read, blank ones aside, and how many of them were JSON. */
+export type Tally = { lines: number; json: number }
+
+type Question = { asker: Asker; model: Model; lines: AsyncIterable<string>; tally: Tally }
+
+/** What the lines of one job, or of one request, have in common. */
+export type Source = {
+  recipe: Recipe
+  filter: Filter | undefined
+  snapshot: SnapshotFiles
+  /** For lines that do not say how many users they want. */
+  numResults: number
+}
+
+/** Understands lines of one source; what several of them need is computed once. */
+export type Asker = { ask(line: string): Promise<Asked> }
+
+export function asker(ctx: Context, { model, items }: OpenVersion, source: Source): Asker {
+  const { recipe, numResults } = source
+  const { strict } = ctx.config
+  const masks = maskCache(ctx, source, model)
+  return {
+    async ask(text) {
+      try {
+        const line = parseQueryLine(text, strict)
+        requireQuery(line, recipe.query, strict)
+        const query = await queryOf(line, model, items, strict)
+        const resultCount = line.numResults ?? numResults
+        const mask = await masks(line.filterValues)
+        return { input: line.input, request: { query, resultCount, mask }, scores: line.scores }
+      } catch (error) {
+        if (error instanceof LineError) return { input: lineInput(text), error: error.message }
+        throw error
+      }
+    },
+  }
+}
+
+/**
+ * The bytes of the `.out` object for these lines, in order: blocks of lines are scored together,
+ * and what is wrong with one line becomes that line's error. Adds to `tally` what was read.
+ */
+export async function* answers(
+  { asker, model, lines, tally }: Question,
+  run: Run,
+): AsyncGenerator<string | Uint8Array> {
+  for await (const block of blocks(lines, asker, model, tally)) {
+    run.signal.throwIfAborted()
+    const requests = block.flatMap((asked) => ('request' in asked ? [asked.request] : []))
+    const segments = (await model.segment(requests, run)).values()
+    for (const asked of block) {
+      if ('error' in asked) {
+        yield failedLine(asked.input, asked.error)
+        continue
+      }
+      const segment = segments.next().value!
+      const numbers = asked.scores ? numbersOf(model, asked.request, segment, run.signal) : []
+      yield* segmentLine(asked.input, model.idText(segment.users, run.signal), numbers)
+    }
+  }
+}
+
+/** Numbers written at once. */
+const numbersAtOnce = 4096
+
+/** What a line with `scores` says of each listed user, and how all users are spread. */
+async function* numbersOf(
+  model: Model,
+  { query, mask }: SegmentRequest,
+  { logScores }: Segment,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  const { interactionsPerUser } = model.document
+  const numbers: [string, (score: number) => number][] = [
+    ['scores', (score) => score],
+    ['expected', (score) => score * interactionsPerUser],
+    ['probabilities', (score) => -Math.expm1(-score)],
+  ]
+  for (const [name, of] of numbers) {
+    yield `, "${name}": [`
+    for (let from = 0; from < logScores.length; from += numbersAtOnce) {
+      const some = Array.from(logScores.subarray(from, from + numbersAtOnce), (log) =>
+        Number(of(Math.exp(log)).toPrecision(6)),
+      )
+      yield (from > 0 ? ',' : '') + some.join(',')
+      await setImmediate()
+    }
+    yield ']'
+  }
+  const { liftCurve } = await spreadOf(await model.expected(query, signal), mask)
+  yield `, "liftCurve": ${JSON.stringify(liftCurve)}`
+}
+
+function isJson(line: string): boolean {
+  try {
+    JSON.parse(line)
+    return true
+  } catch (error) {
+    if (error instanceof SyntaxError) return false
+    throw error
+  }
+}
+
+/** Lines that are scored together, bounded by how many users they name; a line alone may name more. */
+async function* blocks(
+  lines: AsyncIterable<string>,
+  asker: Asker,
+  model: Model,
+  tally: Tally,
+): AsyncGenerator<Asked[]> {
+  let block: Asked[] = []
+  let users = 0
+  for await (const line of lines) {
+    if (isBlank(line)) continue
+    tally.lines += 1
+    if (isJson(line)) tally.json += 1
+    const asked = await asker.ask(line)
+    const count =
+      'request' in asked ? Math.min(asked.request.resultCount, model.document.userCount) : 0
+    const isFull =
+      block.length === limits.segmentBlockQueries || users + count > limits.segmentBlockUsers
+    if (block.length > 0 && isFull) {
+      yield block
+      block = []
+      users = 0
+    }
+    block.push(asked)
+    users += count
+  }
+  if (block.length > 0) yield block
+}
+
+async function queryOf(
+  line: QueryLine,
+  model: Model,
+  items: ModelItems,
+  strict: boolean,
+): Promise<SegmentQuery> {
+  if (line.itemAttributes !== undefined)
+    return { items: await items.matching(parseItemAttributes(line.itemAttributes, strict)) }
+  if (line.userIds) return { users: usersOf(line.userIds, model) }
+  return { items: itemsOf(line.items ?? [line.itemId!], model) }
+}
+
+function itemsOf(ids: string[], model: Model): Uint32Array {
+  const indexes = ids.map((id) => model.itemIndex(id))
+  const unknown = ids.filter((_, n) => indexes[n] === undefined)
+  if (unknown.length > 0)
+    throw new LineError(
+      `The item${unknown.length > 1 ? 's' : ''} ${named(unknown)} ` +
+        'had no interactions when the solution version was trained.',
+    )
+  return Uint32Array.from(indexes as number[])
+}
+
+/** Users of whom nothing is known say nothing about who is like them. */
+function usersOf(ids: string[], model: Model): Uint32Array {
+  const known = ids.flatMap((id) => model.userIndex(id) ?? [])
+  if (known.length === 0)
+    throw new LineError(
+      `None of the users ${named(ids)} had interactions when the solution version was trained.`,
+    )
+  return Uint32Array.from(known)
+}
+
+const namedMax = 10
+
+const named = (ids: string[]) =>
+  ids.length > namedMax
+    ? `${ids.slice(0, namedMax).join(', ')} and ${ids.length - namedMax} more`
+    : ids.join(', ')
+
+/** Lines whose filter comes out the same share a mask; the newest few are kept. */
+function maskCache(
+  ctx: Context,
+  { filter, snapshot }: Source,
+  model: Model,
+): (values: Record<string, string>) => Promise<Uint8Array | undefined> {
+  const paths = (files: readonly { path: string }[]) =>
+    files.map(({ path }) => join(ctx.config.dataDir, path))
+  const cache = new Map<string, Uint8Array>()
+  return async (values) => {
+    if (!filter) return undefined
+    const key = maskKey(filter, values)
+    const mask =
+      cache.get(key) ??
+      (await userMask(
+        ctx.duck,
+        filter,
+        values,
+        { interactions: paths(snapshot.interactions), users: paths(snapshot.users) },
+        join(model.folder, 'users.parquet'),
+        model.document.userCount,
+      ))
+    cache.set(key, mask)
+    if (cache.size > limits.masksKept) cache.delete(cache.keys().next().value!)
+    return mask
+  }
+}

@@ -1,0 +1,45 @@
+/** The judge of `npm run bench -- quality` finds what is planted. */
+import { deepEqual, equal, ok } from 'node:assert/strict'
+import { test } from 'node:test'
+import { judge, summary } from '../bench/evaluator.ts'
+import { poissonRegression } from '../src/engine/local/poisson.ts'
+import { random } from '../src/engine/local/random.ts'
+
+test('hits are users of the list who acted, recall is their share of what K allows', () => {
+  deepEqual(judge([1, 2, 3], new Set([2, 9]), 3), { hits: 1, recall: 0.5 })
+  deepEqual(judge([1, 2], new Set([1, 2, 3, 4, 5]), 2), { hits: 2, recall: 1 })
+  deepEqual(judge([], new Set([1]), 2), { hits: 0, recall: 0 })
+})
+
+test('a summary has the means and an interval around them, the same every time', () => {
+  const judged = Array.from({ length: 200 }, (_, n) => ({ hits: n % 2, recall: n % 2 }))
+  const told = summary(judged)
+  equal(told.hits, 0.5)
+  equal(told.recall, 0.5)
+  ok(told.recallLow > 0.4 && told.recallLow < 0.5)
+  ok(told.recallHigh < 0.6 && told.recallHigh > 0.5)
+  deepEqual(summary(judged), told)
+})
+
+test('a Poisson regression finds planted coefficients, and leaves out what never changes', async () => {
+  const draw = random(3)
+  const count = 20_000
+  const values = new Float32Array(count * 3)
+  const targets = new Float32Array(count)
+  for (let row = 0; row < count; row++) {
+    const [a, b] = [draw.normal(), draw.normal()]
+    values.set([a, b, 7], row * 3)
+    const rate = Math.exp(-1 + 0.8 * a - 0.5 * b)
+    // Knuth's method.
+    for (let product = draw.uniform(); product > Math.exp(-rate); product *= draw.uniform())
+      targets[row]!++
+  }
+  const weights = new Float32Array(count).fill(1)
+  const { signal } = new AbortController()
+  const found = await poissonRegression({ width: 3, values, targets, weights }, 1e-6, signal)
+  const [a, b, constant] = found.coefficients
+  ok(Math.abs(found.intercept + 1) < 0.05, `${found.intercept}`)
+  ok(Math.abs(a! - 0.8) < 0.03, `${a}`)
+  ok(Math.abs(b! + 0.5) < 0.03, `${b}`)
+  equal(constant, 0)
+})
