@@ -1,5 +1,5 @@
-//! The best users of each query by a learned score: log score = base of the user + level of the query + sum of
-//! weight x log(evidence + offset).
+//! The best users of each query by a learned score: log score = level of the query + sum of weight x feature of the
+//! user + sum of weight x log(evidence + offset).
 
 use crate::best::Best;
 use crate::door::{Call, In, Indexes, Out, require, width_of};
@@ -23,6 +23,7 @@ pub struct Evidence<'a> {
     pub width: u32,
     pub rows: In<'a, f32>,
     pub query_starts: Indexes<'a>,
+    pub features: Vec<In<'a, f32>>,
     pub near: Lists<'a>,
     pub owned: Lists<'a>,
     pub traits: Lists<'a>,
@@ -40,11 +41,18 @@ pub struct Evidence<'a> {
 const KINDS: usize = 8;
 
 impl Evidence<'_> {
+    /// Checked before anything is made for so many.
+    fn user_count(&self) -> usize {
+        let user_count = self.user_count as usize;
+        require(user_count > 0, "There must be users.");
+        require(user_count * width_of(self.width) <= self.users.len(), "users must have a row for each user.");
+        user_count
+    }
+
     /// out = evidence of all users for the queries of a block: queries x KINDS x users.
     #[inline(always)]
     unsafe fn find<S: Simd>(&self, block: std::ops::Range<usize>, out: &mut [f32]) {
-        let (width, user_count) = (width_of(self.width), self.user_count as usize);
-        require(user_count * width <= self.users.len(), "users must have a row for each user.");
+        let (width, user_count) = (width_of(self.width), self.user_count());
         require(out.len() == block.len() * KINDS * user_count, "out must have room for the evidence of the block.");
         out.fill(0.0);
         let panels = panels(self.rows, self.query_starts, width, block.clone());
@@ -76,6 +84,7 @@ impl Lists<'_> {
     /// out[u] += sum over the query's list of weight x matrix[column, u]
     fn spread(&self, query: usize, matrix: &Lists, values: Option<&[f32]>, out: &mut [f32]) {
         let size = matrix.columns.len().min(values.map_or(usize::MAX, <[f32]>::len));
+        require(self.weights.is_none_or(|all| all.len() >= self.columns.len()), "Every column needs its weight.");
         for k in self.starts.range(query, self.columns.len()) {
             let weight = self.weights.map_or(1.0, |weights| weights[k]);
             for at in matrix.starts.range(self.columns.get(k), size) {
@@ -98,7 +107,7 @@ pub struct FindEvidence<'a> {
 impl Work for FindEvidence<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self, call: &Call) {
-        let size = KINDS * self.evidence.user_count as usize;
+        let size = KINDS * self.evidence.user_count();
         let block = call.range(&self.blocks, self.evidence.query_starts.len().saturating_sub(1));
         self.out.apart(self.evidence.users);
         let out = self.out.range(block.start * size, block.end * size);
@@ -109,8 +118,8 @@ impl Work for FindEvidence<'_> {
 /// How users are ranked: each term is a kind of evidence, its weight, and an offset for each query.
 #[napi(object, object_to_js = false)]
 pub struct RankForm<'a> {
-    pub base: In<'a, f32>,
     pub levels: In<'a, f32>,
+    pub user_weights: In<'a, f32>,
     pub evidence: Indexes<'a>,
     pub weights: In<'a, f32>,
     pub offsets: In<'a, f32>,
@@ -134,7 +143,7 @@ pub struct RankUsers<'a> {
 impl Work for RankUsers<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self, call: &Call) {
-        let (user_count, query_count) = (self.evidence.user_count as usize, self.masks.len());
+        let (user_count, query_count) = (self.evidence.user_count(), self.masks.len());
         let block = call.range(&self.blocks, query_count);
         let masks = self.masks.iter().flatten();
         require(masks.clone().all(|mask| mask.len() * 8 >= user_count), "A mask needs a bit for each user.");
@@ -149,7 +158,7 @@ impl Work for RankUsers<'_> {
                 if call.stopped() {
                     return;
                 }
-                form.score(query, query_count, evidence, &mut scores);
+                form.score(query, query_count, &self.evidence.features, evidence, &mut scores);
                 require(scores.iter().all(|score| score.is_finite()), FINITE);
                 let mut best = Best::new(results.len(), user_count, f32::NEG_INFINITY);
                 for (user, score) in scores.iter().enumerate() {
@@ -172,15 +181,17 @@ impl Work for RankUsers<'_> {
 
 impl RankForm<'_> {
     #[inline(always)]
-    fn score(&self, query: usize, query_count: usize, evidence: &[f32], out: &mut [f32]) {
+    fn score(&self, query: usize, query_count: usize, features: &[In<f32>], evidence: &[f32], out: &mut [f32]) {
         let user_count = out.len();
-        require(
-            self.base.len() >= user_count && self.levels.len() == query_count,
-            "A form must fit users and queries.",
-        );
+        require(self.levels.len() == query_count, "Every query needs a level.");
+        require(self.user_weights.len() == features.len(), "Every feature of the users needs a weight.");
+        require(features.iter().all(|values| values.len() >= user_count), "Every user needs its features.");
         require(self.offsets.len() == self.weights.len() * query_count, "Every term needs an offset for each query.");
-        for (out, base) in out.iter_mut().zip(self.base) {
-            *out = base + self.levels[query];
+        out.fill(self.levels[query]);
+        for (weight, values) in self.user_weights.iter().zip(features) {
+            for (out, value) in out.iter_mut().zip(*values) {
+                *out += weight * value;
+            }
         }
         for (term, weight) in self.weights.iter().enumerate() {
             let kind = self.evidence.get(term);

@@ -43,7 +43,7 @@ export type Run = {
 
 /** What is learned, as written to `model.json` in the model folder. Bytes depend on plan and snapshot only. */
 export type ModelDocument = {
-  formatVersion: 3
+  formatVersion: 4
   plan: TrainingPlan
   userCount: number
   /** Items with events; `coldItemCount` more are in the Items dataset only. */
@@ -118,8 +118,8 @@ export type SegmentRequest = {
 export type Segment = { users: Uint32Array; logScores: Float32Array }
 
 /**
- * Why a user has its score. `contributions` add up to the score's logarithm: first that of the average user, then how
- * much each feature's terms differ from their average. `history`: the user's items that add most to the logarithm.
+ * Why a user has its score. `contributions` add up to the score's logarithm: first that of a user with average features
+ * of whom nothing else is known, then what each feature adds. `history`: the user's items that add most, to first order.
  */
 export type Explanation = {
   contributions: { feature: string; value: number; contribution: number }[]

@@ -1,4 +1,4 @@
-import { slices } from './slices.ts'
+import { slices } from '../slices.ts'
 
 /** What two segments have in common. */
 export type Comparison = {

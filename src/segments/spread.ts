@@ -1,4 +1,4 @@
-import { slices } from './slices.ts'
+import { slices } from '../slices.ts'
 
 /** How the expected interactions of some users are spread. */
 export type Spread = {

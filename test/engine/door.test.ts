@@ -1,6 +1,7 @@
 // Protects: no argument makes the native kernel read or write outside an array or end the process.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { evidenceFeatures } from '../../src/engine/engine.ts'
 import { nativeInstructions, withNative } from '../../src/engine/local/native.ts'
 import { random } from '../../src/engine/local/random.ts'
 import { reference } from '../../src/engine/local/reference.ts'
@@ -10,6 +11,8 @@ const skip = instructions === undefined ? 'the native kernel is not built' : fal
 
 /** Arguments that alone say how much is asked for. */
 const lists = ['items', 'users', 'lines', 'queryStarts']
+/** Arguments that may be left out. */
+const optional = ['weights', 'steps', 'mask', 'nearWeights', 'traitsWeights']
 
 type Args = Record<string, unknown>
 type Run = (args: Args, block: number, shared: Int32Array) => void
@@ -24,6 +27,43 @@ const pairs = () => ({
   itemColumns: Uint32Array.of(0, 1, 0, 1),
 })
 const queries = () => ({ rows: floats(3), queryStarts: Uint32Array.of(0, 1, 3) })
+
+const evidence = () => ({
+  ...{ users: floats(4), userCount: 4, width, ...queries() },
+  ...{ nearStarts: Uint32Array.of(0, 1, 2), nearColumns: Uint32Array.of(2, 0) },
+  nearWeights: Float32Array.of(0.5, 0.5),
+  ...{ ownedStarts: Uint32Array.of(0, 1, 2), ownedColumns: Uint32Array.of(1, 2) },
+  ...{ traitsStarts: Uint32Array.of(0, 1, 2), traitsColumns: Uint32Array.of(0, 0) },
+  traitsWeights: Float32Array.of(0.5, 0.5),
+  ...{ itemStarts: Uint32Array.of(0, 1, 2, 4), itemColumns: Uint32Array.of(0, 1, 0, 3) },
+  ...{ itemCounts: Float32Array.of(1, 1, 1, 1), itemRecents: Float32Array.of(1, 1, 1, 1) },
+  ...{ itemNewer: Float32Array.of(1, 1, 1, 1), itemNewest: Float32Array.of(1, 1, 1, 1) },
+  ...{ traitStarts: Uint32Array.of(0, 2), traitColumns: Uint32Array.of(0, 3) },
+  ...{ traitShares: Float32Array.of(1, 1), traitNewer: Float32Array.of(1, 1) },
+})
+/** The same arguments as verbs take them. */
+const evidenceOf = (flat: Args) => ({
+  ...flat,
+  features: flat.features === undefined ? [] : [flat.features],
+  near: { starts: flat.nearStarts, columns: flat.nearColumns, weights: flat.nearWeights },
+  owned: { starts: flat.ownedStarts, columns: flat.ownedColumns },
+  traits: { starts: flat.traitsStarts, columns: flat.traitsColumns, weights: flat.traitsWeights },
+  itemUsers: { starts: flat.itemStarts, columns: flat.itemColumns },
+  traitUsers: { starts: flat.traitStarts, columns: flat.traitColumns },
+})
+/** Verbs whose arguments lie in objects: how these are made of arguments side by side. */
+const nested: Record<string, (flat: Args) => Args> = {
+  findEvidence: (flat) => ({ ...flat, evidence: evidenceOf(flat) }),
+  rankUsers: (flat) => ({
+    ...{ ...flat, evidence: evidenceOf(flat), masks: [flat.mask, null] },
+    forms: [
+      {
+        ...{ levels: flat.levels, userWeights: flat.userWeights, evidence: flat.kinds },
+        ...{ weights: flat.termWeights, offsets: flat.offsets },
+      },
+    ],
+  }),
+}
 
 /** Arguments that each verb takes. */
 const good: Record<string, () => Args> = {
@@ -63,6 +103,18 @@ const good: Record<string, () => Args> = {
     ...{ lambda: 1, steps: 5, neighbourCount: 2, neighbours: new Uint32Array(4) },
     ...{ neighbourWeights: new Float32Array(4), counts: new Uint32Array(2) },
   }),
+  findEvidence: () => ({
+    ...{ blocks: Uint32Array.of(0, 2), ...evidence() },
+    out: new Float32Array(2 * evidenceFeatures.length * 4),
+  }),
+  rankUsers: () => ({
+    ...{ blocks: Uint32Array.of(0, 2), ...evidence(), mask: Uint8Array.of(0b1011) },
+    features: Float32Array.of(1, 2, 3, 4),
+    ...{ levels: Float32Array.of(1, 2), userWeights: Float32Array.of(0.5) },
+    ...{ kinds: Uint32Array.of(0, 2), termWeights: Float32Array.of(1, 0.5) },
+    ...{ offsets: Float32Array.of(0.1, 0.1, 0.1, 0.1), resultStarts: Uint32Array.of(0, 3, 7) },
+    ...{ out: new Uint32Array(7), logScores: new Float32Array(7), counts: new Uint32Array(2) },
+  }),
   joinIds: () => ({
     ...{ lines: Buffer.from('"a"\n"b"\n'), offsets: Uint32Array.of(0, 4, 8) },
     ...{ users: Uint32Array.of(1, 0), out: new Uint8Array(8), written: new Uint32Array(1) },
@@ -71,6 +123,10 @@ const good: Record<string, () => Args> = {
 
 const verbs = skip ? [] : Object.entries(good)
 const native = skip ? {} : (withNative(reference, instructions!) as unknown as Record<string, Run>)
+for (const [name, of] of Object.entries(nested)) {
+  const run = native[name]!
+  if (!skip) native[name] = (flat, block, shared) => run(of(flat), block, shared)
+}
 
 for (const [name, make] of verbs) {
   const run = native[name]!
@@ -79,7 +135,7 @@ for (const [name, make] of verbs) {
     run(make(), 0, shared())
     for (const [argument, value] of Object.entries(make())) {
       const broken: unknown[] = ['text', {}, [7]]
-      if (argument !== 'weights' && argument !== 'steps') broken.push(undefined)
+      if (!optional.includes(argument)) broken.push(undefined)
       if (ArrayBuffer.isView(value)) broken.push(new Float64Array(3).fill(Number.NaN))
       // An array one shorter is too short, but for what a list alone decides the length of.
       if (ArrayBuffer.isView(value) && !lists.includes(argument))

@@ -2,24 +2,18 @@
 // whatever it is given ends in a result or an error.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Score } from '../../src/engine/engine.ts'
 import {
   emptyFactors,
   type Factors,
-  type Pairs,
   sharedBytes,
   sharedFloats32,
-  sharedInts,
 } from '../../src/engine/local/arrays.ts'
-import { askForItems, findEvidence } from '../../src/engine/local/asked.ts'
 import { factorise } from '../../src/engine/local/factorise.ts'
-import { type Fitted, fit } from '../../src/engine/local/fitted.ts'
-import type { BothPairs, Kernel } from '../../src/engine/local/kernel.ts'
 import { nativeInstructions } from '../../src/engine/local/native.ts'
 import { random } from '../../src/engine/local/random.ts'
-import { rankUsers } from '../../src/engine/local/score.ts'
 import { plantedScores } from './planted.ts'
 import { testKernel } from './testKernel.ts'
+import { close, randomPairs, withFullRow } from './testPairs.ts'
 
 const reference = testKernel('reference')
 const { signal } = new AbortController()
@@ -168,55 +162,6 @@ for (const instructions of sets) {
     }
   })
 
-  test(`${instructions}: evidence and ranks are those of the twin`, async () => {
-    const pairs = randomPairs(500, 60, 12)
-    const fitted = await fittedOf(reference, pairs)
-    const sets = [[0], [7], [3, 9, 40], [59], [1], [2], [4], [5], [6, 8]].map((items) =>
-      Uint32Array.from(items),
-    )
-    const asked = await askForItems(reference, fitted, sets, signal)
-    const [ours, theirs] = await Promise.all(
-      both.map((kernel) => findEvidence(kernel, fitted, asked, signal)),
-    )
-    close(ours!, theirs!, 1e-4)
-    const mask = new Uint8Array(63).fill(0b0110_1110)
-    const requests = asked.map((each, n) => ({
-      asked: each,
-      resultCount: [1, 25, 500, 5000][n % 4]!,
-      mask: n % 3 === 0 ? mask : undefined,
-    }))
-    const scores: Score[] = [
-      {
-        name: 'some',
-        terms: [
-          { feature: 'constant', weight: -2 },
-          { feature: 'affinity', offset: 0.01, weight: 0.7 },
-          { feature: 'neighbourhoodNewest', offset: 0.003, weight: 0.4 },
-          { feature: 'own', offset: 10, relative: true, weight: -0.3 },
-          { feature: 'profileNewer', offset: 0.003, weight: 0.2 },
-          { feature: 'events', weight: 0.5 },
-          { feature: 'users', weight: 0.1 },
-        ],
-      },
-      { name: 'constant', terms: [{ feature: 'constant', weight: 1 }] },
-    ]
-    const [rank, expected] = await Promise.all(
-      both.map((kernel) => rankUsers(kernel, fitted, requests, scores, signal)),
-    )
-    for (const [n, lists] of rank!.entries())
-      for (const [query, { users, logScores }] of lists.entries()) {
-        const twin = expected![n]![query]!
-        assert.equal(users.length, twin.users.length)
-        close(logScores, twin.logScores, 1e-4)
-        // Where two differ less than rounding, either may come first.
-        for (const [place, user] of users.entries())
-          if (user !== twin.users[place]) {
-            const near = logScores.map((score) => Math.abs(score - logScores[place]!))
-            assert(near.filter((distance) => distance < 1e-4).length > 1)
-          }
-      }
-  })
-
   test(`${instructions}: what is not a finite number is refused`, async () => {
     const pairs = randomPairs(50, 20, 6, true)
     for (const bad of [Number.NaN, Number.POSITIVE_INFINITY])
@@ -312,60 +257,6 @@ test('the joined ids are JSON, commas between', async () => {
   }
 })
 
-function randomPairs(
-  userCount: number,
-  itemCount: number,
-  most: number,
-  weighted = false,
-): BothPairs {
-  const draw = random(userCount * 31 + itemCount)
-  const rows = Array.from({ length: userCount }, (_, user) => {
-    const count = userCount > 1 && user % 7 === 3 ? 0 : 1 + Math.floor(draw.uniform() * most)
-    const items = Array.from({ length: count }, () => Math.floor(draw.uniform() ** 2 * itemCount))
-    return [...new Set(items)].sort((a, b) => a - b)
-  })
-  return bothPairs(rows, itemCount, weighted ? draw.uniform : undefined)
-}
-
-function withFullRow({ byUser }: BothPairs): BothPairs {
-  const { starts, columns, rowCount, columnCount } = byUser
-  const rows = Array.from({ length: rowCount }, (_, row) => [
-    ...columns.subarray(starts[row], starts[row + 1]),
-  ])
-  rows[2] = Array.from({ length: columnCount }, (_, column) => column)
-  return bothPairs(
-    rows.map((row) => [...new Set([5, ...row])].sort((a, b) => a - b)),
-    columnCount,
-  )
-}
-
-function bothPairs(rows: number[][], columnCount: number, weight?: () => number): BothPairs {
-  const byUser = pairsOf(rows, columnCount, weight)
-  const turned = Array.from({ length: columnCount }, () => [] as number[])
-  const weights = Array.from({ length: columnCount }, () => [] as number[])
-  rows.forEach((row, user) => {
-    row.forEach((item, n) => {
-      turned[item]!.push(user)
-      if (byUser.weights) weights[item]!.push(byUser.weights[byUser.starts[user]! + n]!)
-    })
-  })
-  const given = weights.flat()
-  const byItem = pairsOf(turned, rows.length, weight && (() => given.shift()!))
-  return { byUser, byItem }
-}
-
-function pairsOf(rows: number[][], columnCount: number, weight?: () => number): Pairs {
-  const starts = sharedInts(rows.length + 1)
-  rows.forEach((row, n) => {
-    starts[n + 1] = starts[n]! + row.length
-  })
-  const size = starts[rows.length]!
-  const columns = sharedInts(size)
-  columns.set(rows.flat())
-  const weights = weight && sharedFloats32(size).map(() => weight())
-  return { rowCount: rows.length, columnCount, starts, columns, weights }
-}
-
 function wholeNumbers(rowCount: number, factorCount: number, draw: () => number): Factors {
   const factors = emptyFactors(rowCount, factorCount)
   for (let row = 0; row < rowCount; row++)
@@ -383,31 +274,4 @@ function affinities({ users, items }: { users: Factors; items: Factors }): Float
         out[user * items.rowCount + item]! +=
           users.values[user * users.width + k]! * items.values[item * items.width + k]!
   return out
-}
-
-function close(a: ArrayLike<number>, b: ArrayLike<number>, most: number): void {
-  assert.equal(a.length, b.length)
-  for (let k = 0; k < a.length; k++)
-    assert(Math.abs(a[k]! - b[k]!) <= most, `at ${k}: ${a[k]} is not ${b[k]}`)
-}
-
-/** All that is made of pairs as events an hour apart; item n has the trait n % 7. */
-async function fittedOf(kernel: Kernel, { byUser, byItem }: BothPairs): Promise<Fitted> {
-  const eventCount = byUser.starts[byUser.rowCount]!
-  const events = {
-    ...{ userCount: byUser.rowCount, itemCount: byItem.rowCount, eventCount, weights: undefined },
-    ...{ starts: byUser.starts, items: byUser.columns },
-    times: sharedInts(eventCount).map((_, n) => 3600 * n),
-  }
-  const past = {
-    ranges: { begins: byUser.starts.slice(0, -1), ends: byUser.starts.slice(1) },
-    ...{ now: 3600 * eventCount, horizon: 30 * 86_400 },
-  }
-  const traits = {
-    starts: sharedInts(byItem.rowCount + 1).map((_, n) => n),
-    traits: sharedInts(byItem.rowCount).map((_, n) => n % 7),
-    weights: sharedFloats32(7).fill(0.1),
-  }
-  const settings = { alpha0: 0.1, regularization: 1, sweeps: 2, factorCount: 32, seed: 5 }
-  return (await fit(kernel, events, past, settings, traits, signal)).fitted
 }

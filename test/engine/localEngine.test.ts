@@ -1,79 +1,15 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseItemAttributes } from '../../src/data/attributeExpression.ts'
-import { type Duck, openDuck, withConnection } from '../../src/data/duck.ts'
+import { type Duck, withConnection } from '../../src/data/duck.ts'
 import { openItems } from '../../src/data/itemAttributes.ts'
-import type {
-  Model,
-  Run,
-  Segment,
-  SegmentRequest,
-  Snapshot,
-  TrainingPlan,
-} from '../../src/engine/engine.ts'
-import { localEngine } from '../../src/engine/local/engine.ts'
+import type { Run, Snapshot, TrainingPlan } from '../../src/engine/engine.ts'
 import { JobFailure } from '../../src/errors.ts'
-import { kernelChoice } from './testKernel.ts'
-
-const plan: TrainingPlan = {
-  model: 'itemAffinity',
-  factorCount: 32,
-  seed: 3,
-  events: [],
-  attributes: [],
-  horizonDays: 30,
-  foresees: 'horizon',
-}
-const hundred = { resultCount: 100, mask: undefined }
-const quiet: Run = { signal: new AbortController().signal, progress() {} }
-
-async function bench(t: TestContext, threads = 2) {
-  const folder = await mkdtemp(join(tmpdir(), 'engine-'))
-  const options = { threads, memoryBytes: 5e8, scratch: join(folder, 'scratch') }
-  const duck = await openDuck(options)
-  const engine = localEngine({ duck: options, kernel: kernelChoice })
-  t.after(async () => {
-    await engine.close()
-    await duck.close()
-    await rm(folder, { recursive: true })
-  })
-  return { folder, duck, engine }
-}
-
-/** Writes rows that a SELECT makes to a Parquet file. */
-const write = (duck: Duck, select: string, path: string) =>
-  withConnection(duck, (connection) => connection.run(`COPY (${select}) TO '${path}'`))
-
-/**
- * 400 users of two communities, 20 events each on the 30 items of their own: users u000..u199 red ones, the others
- * blue ones. Items carry their community as COLOR, every third one `big` as well, and a PRICE.
- */
-async function twoCommunities(folder: string, duck: Duck): Promise<Snapshot> {
-  const interactions = join(folder, 'interactions.parquet')
-  const items = join(folder, 'items.parquet')
-  await write(
-    duck,
-    `SELECT format('u{:03}', u) AS USER_ID,
-       format('i{:02}', (u // 200) * 30 + (hash(u * 1000 + n) % 30)) AS ITEM_ID,
-       (1000 * n + u)::BIGINT AS "TIMESTAMP", IF(n % 2 = 0, 'view', 'buy') AS EVENT_TYPE,
-       (n / 10.0)::FLOAT AS EVENT_VALUE
-     FROM range(400) AS users(u), range(20) AS events(n)`,
-    interactions,
-  )
-  await write(
-    duck,
-    `SELECT format('i{:02}', i) AS ITEM_ID,
-       IF(i < 30, 'red', 'blue') || IF(i % 3 = 0, '|big', '') AS COLOR, (i % 5)::DOUBLE AS PRICE
-     FROM range(60) AS items(i)`,
-    items,
-  )
-  return { interactions: [interactions], items: [items], users: [] }
-}
+import { asked, bench, idsOf, plan, quiet, twoCommunities, write } from './communities.ts'
 
 /** 600,000 events of 60,000 users on 500 items. */
 async function manyEvents(folder: string, duck: Duck): Promise<Snapshot> {
@@ -86,17 +22,6 @@ async function manyEvents(folder: string, duck: Duck): Promise<Snapshot> {
   )
   return { interactions: [interactions], items: [], users: [] }
 }
-
-async function idsOf(model: Model, users: Uint32Array): Promise<string[]> {
-  let text = ''
-  for await (const chunk of model.idText(users, quiet.signal)) text += Buffer.from(chunk)
-  return JSON.parse(`[${text}]`)
-}
-
-const asked = (items: Uint32Array, resultCount: number, mask?: Uint8Array): SegmentRequest => ({
-  query: { items },
-  ...{ resultCount, mask },
-})
 
 test('the segment of an item is its community', async (t) => {
   const { folder, duck, engine } = await bench(t)
@@ -133,53 +58,13 @@ test('the segment of an item is its community', async (t) => {
   await assert.rejects(model.segment([asked(red, 1)], run), /closed/)
 })
 
-test('requests of many kinds and counts are answered as if each were alone', async (t) => {
-  const { folder, duck, engine } = await bench(t)
-  const snapshot = await twoCommunities(folder, duck)
-  await engine.train(plan, snapshot, join(folder, 'model'), quiet)
-  const model = await engine.open(join(folder, 'model'), quiet.signal)
-  const mask = new Uint8Array(50).fill(0b01010101)
-  const given = Uint32Array.from(['u003', 'u002', 'u190'], (id) => model.userIndex(id)!)
-  const requests = [1, 5_000_000, 7, 399, 30, 2].flatMap((resultCount, n): SegmentRequest[] => [
-    { query: { users: given }, resultCount, mask: n % 2 ? mask : undefined },
-    asked(Uint32Array.of(n, 30 + n), resultCount, n % 2 ? undefined : mask),
-  ])
-  const copied = (segments: Segment[]) => segments.map(({ users }) => [...users])
-  const together = copied(await model.segment(requests, quiet))
-  for (const [n, request] of requests.entries()) {
-    assert.deepEqual(copied(await model.segment([request], quiet)), [together[n]])
-    const among = request.mask ? 200 : 400
-    const left = 'users' in request.query ? (request.mask ? 2 : 3) : 0
-    assert.equal(together[n]!.length, Math.min(request.resultCount, among - left))
-  }
-})
-
-test('users like some given ones are of their community, without them', async (t) => {
-  const { folder, duck, engine } = await bench(t)
-  const snapshot = await twoCommunities(folder, duck)
-  await engine.train(plan, snapshot, join(folder, 'model'), quiet)
-  const model = await engine.open(join(folder, 'model'), quiet.signal)
-  for (const given of [
-    ['u000', 'u009'],
-    ['u250', 'u399'],
-  ]) {
-    const users = Uint32Array.from(given, (id) => model.userIndex(id)!)
-    const [segment] = await model.segment(
-      [{ query: { users }, resultCount: 198, mask: undefined }],
-      quiet,
-    )
-    const ids = await idsOf(model, segment!.users)
-    const right = ids.filter((id) => id >= 'u200' === given[0]! >= 'u200')
-    assert(right.length > 190, `${right.length} of 198`)
-    assert(given.every((id) => !ids.includes(id)))
-  }
-})
-
 const modelFiles = [
+  'itemEvents.f64',
   'itemStarts.u32',
   'itemTraitStarts.u32',
   'itemTraits.u32',
   'itemUsers.u32',
+  'itemVolumes.f64',
   'items.f32',
   'items.ids',
   'items.parquet',
@@ -229,30 +114,6 @@ test('model files are the same bytes on a rerun and for any number of threads', 
   }
   assert.deepEqual(digests[0], digests[1])
   assert.deepEqual(digests[1], digests[2])
-})
-
-test('a segment orders users by the learned score, which an explanation splits into its parts', async (t) => {
-  const { folder, duck, engine } = await bench(t)
-  const snapshot = await twoCommunities(folder, duck)
-  const attributes = [{ name: 'COLOR', kind: 'category' as const }]
-  const byAttribute: TrainingPlan = { ...plan, model: 'itemAttributeAffinity', attributes }
-  const path = join(folder, 'model')
-  await engine.train(byAttribute, snapshot, path, quiet)
-  const model = await engine.open(path, quiet.signal)
-  const query = { items: Uint32Array.of(0, 3, 6, 33) }
-  const [list] = await model.segment([{ query, mask: undefined, resultCount: 400 }], quiet)
-  assert.equal(new Set(list!.users).size, 400)
-  for (let k = 1; k < 400; k++) assert(list!.logScores[k - 1]! >= list!.logScores[k]!)
-  const expected = await model.expected(query, quiet.signal)
-  for (const place of [0, 17, 100]) {
-    const user = list!.users[place]!
-    const told = await model.explain(query, user, quiet.signal)
-    const sum = told.contributions.reduce((total, { contribution }) => total + contribution, 0)
-    assert(Math.abs(sum - list!.logScores[place]!) < 1e-3)
-    const { interactionsPerUser } = model.document
-    assert(Math.abs(sum - Math.log(expected[user]! / interactionsPerUser)) < 1e-3)
-    assert(told.history.length > 0)
-  }
 })
 
 test('event rules say which events count, and the last record of an item wins', async (t) => {
@@ -417,63 +278,4 @@ test('an item column may have a name that the model uses too', async (t) => {
   t.after(() => items.close())
   const query = parseItemAttributes('ITEMS.ID = "a" AND ITEMS.INDEX = "b" AND ITEMS.FILE = "c"')
   assert.equal((await items.matching(query)).length, 60)
-})
-
-test('users and items are found again whatever characters their ids have', async (t) => {
-  const { folder, duck, engine } = await bench(t)
-  const names = [
-    'plain',
-    'say "x"',
-    'back\\slash',
-    'tab\tnew\nline',
-    '購入 😀',
-    '\u0001',
-    '\u001f',
-    'Z',
-  ]
-  const list = names
-    .map((name) => Array.from(name, (c) => `chr(${c.codePointAt(0)})`).join(' || '))
-    .join(', ')
-  const interactions = join(folder, 'strange.parquet')
-  await write(
-    duck,
-    `SELECT [${list}][1 + n % 8] || (n // 8 % 20) AS USER_ID, [${list}][(1 + hash(n) % 8)::INTEGER] AS ITEM_ID,
-       n AS "TIMESTAMP" FROM range(3200) AS events(n)`,
-    interactions,
-  )
-  const snapshot = { interactions: [interactions], items: [], users: [] }
-  await engine.train(plan, snapshot, join(folder, 'model'), quiet)
-  const model = await engine.open(join(folder, 'model'), quiet.signal)
-  const indexes = names.map((name) => model.itemIndex(name)!)
-  assert.deepEqual(indexes.toSorted(), [0, 1, 2, 3, 4, 5, 6, 7])
-  for (const stranger of ['', 'a', 'plain ', '\u0002', '~', '\ud800'])
-    for (const indexOf of [model.itemIndex, model.userIndex])
-      assert.equal(indexOf(stranger), undefined)
-  for (const [n, index] of indexes.entries()) assert.equal(model.itemId(index), names[n])
-  for (let user = 0; user < model.document.userCount; user++)
-    assert.equal(model.userIndex(model.userId(user)), user)
-  for (const name of names) assert.equal(model.userId(model.userIndex(`${name}7`)!), `${name}7`)
-  const items = Uint32Array.of(indexes[6]!)
-  const [users] = await model.segment([{ query: { items }, ...hundred, resultCount: 160 }], quiet)
-  const expected = names.flatMap((name) => Array.from({ length: 20 }, (_, n) => `${name}${n}`))
-  assert.deepEqual((await idsOf(model, users!.users)).sort(), expected.sort())
-})
-
-test('what users are expected to do falls along a segment, and explains itself', async (t) => {
-  const { folder, duck, engine } = await bench(t)
-  const snapshot = await twoCommunities(folder, duck)
-  await engine.train(plan, snapshot, join(folder, 'model'), quiet)
-  const model = await engine.open(join(folder, 'model'), quiet.signal)
-  t.after(() => model.close())
-  for (const items of [Uint32Array.of(3), Uint32Array.of(3, 5, 40)]) {
-    const expected = await model.expected({ items }, quiet.signal)
-    assert.equal(expected.length, 400)
-    const [list] = await model.segment([asked(items, 400)], quiet)
-    const falling = Array.from(list!.users, (user) => expected[user]!)
-    for (const [n, value] of falling.entries())
-      assert.ok(value >= 0 && value <= (falling[n - 1] ?? Number.POSITIVE_INFINITY))
-    const why = await model.explain({ items }, list!.users[0]!, quiet.signal)
-    const sum = why.contributions.reduce((total, { contribution }) => total + contribution, 0)
-    assert.ok(Math.abs(sum - Math.log(falling[0]! / model.document.interactionsPerUser)) < 1e-3)
-  }
 })

@@ -1,12 +1,9 @@
 import { sharedInts } from './arrays.ts'
 import { type Asked, neighbourhood } from './asked.ts'
-import { type AlsSettings, ridges } from './factorise.ts'
+import { type AlsSettings, leastSquares, ridges } from './factorise.ts'
 import type { Fitted } from './fitted.ts'
 import type { Kernel } from './kernel.ts'
 import { solveSymmetric } from './poisson.ts'
-
-/** Of more users, so many evenly spread ones stand for all. */
-const usersMax = 20_000
 
 /**
  * Queries for users who are like given ones: as if these, and nobody else, had acted on an item of their own. Its factor
@@ -20,7 +17,7 @@ export async function askForUsers(
   signal: AbortSignal,
 ): Promise<Asked[]> {
   if (queries.length === 0) return []
-  const lists = queries.map(({ users }) => spread(users))
+  const lists = queries.map(({ users }) => users.toSorted())
   const gram = await kernel.gram(fitted.users, signal)
   const neighbours = await neighboursOf(kernel, fitted, lists, signal)
   return lists.map((users, n) => ({
@@ -33,32 +30,18 @@ export async function askForUsers(
   }))
 }
 
-function spread(users: Uint32Array): Uint32Array {
-  const sorted = users.toSorted()
-  if (sorted.length <= usersMax) return sorted
-  const step = sorted.length / usersMax
-  return Uint32Array.from({ length: usersMax }, (_, n) => sorted[Math.floor(n * step)]!)
-}
-
-/** y of (alpha0 X^T X + ridge I + sum of x x^T) y = sum of x over the users. */
+/** y of A y = sum of x over the users, A of the least squares of an item that they act on. */
 function factorsOf(
-  { users: { values, width }, pairs }: Fitted,
+  { users, pairs }: Fitted,
   als: AlsSettings,
   gram: Float64Array,
-  users: Uint32Array,
+  list: Uint32Array,
 ): Float32Array {
-  const { ridge, ridgePerPair } = ridges(pairs.byUser, als, pairs.byItem.columnCount)
-  const a = gram.map((value) => als.alpha0 * value)
-  const b = new Float64Array(width)
-  for (let k = 0; k < width; k++) a[k * width + k]! += ridge + ridgePerPair * users.length
-  for (const user of users) {
-    const x = values.subarray(user * width, (user + 1) * width)
-    for (let i = 0; i < width; i++) {
-      b[i]! += x[i]!
-      for (let k = 0; k <= i; k++) a[i * width + k]! += x[i]! * x[k]!
-    }
-  }
-  return Float32Array.from(solveSymmetric(a, b))
+  const { values, width } = users
+  const sum = new Float64Array(width)
+  for (const user of list) for (let k = 0; k < width; k++) sum[k]! += values[user * width + k]!
+  const options = ridges(pairs.byUser, als, pairs.byItem.columnCount)
+  return Float32Array.from(solveSymmetric(leastSquares(users, gram, list, options), sum))
 }
 
 /** The lists of users as further rows of the pairs by item, whose neighbourhoods are asked for. */
@@ -84,15 +67,4 @@ async function neighboursOf(
   const pairs = { byUser: { ...byUser, columnCount: extended.rowCount }, byItem: extended }
   const found = await kernel.neighbourRidge(pairs, items, neighbourhood, signal)
   return found.map(({ items: near, weights }) => ({ columns: near, weights }))
-}
-
-/** A mask without these users. */
-export function maskWithout(
-  users: Uint32Array,
-  mask: Uint8Array | undefined,
-  userCount: number,
-): Uint8Array {
-  const without = mask?.slice() ?? new Uint8Array(Math.ceil(userCount / 8)).fill(255)
-  for (const user of users) without[user >>> 3]! &= ~(1 << (user & 7))
-  return without
 }

@@ -1,16 +1,21 @@
-import { type EvidenceFeature, evidenceFeatures, type QueryFeature } from '../engine.ts'
+import {
+  type EvidenceFeature,
+  evidenceFeatures,
+  type QueryFeature,
+  userFeatures,
+} from '../engine.ts'
 import { evenBlocks, sharedFloats32, sharedInts } from './arrays.ts'
 import type { Fitted } from './fitted.ts'
 import type { Kernel } from './kernel.ts'
-import type { EvidenceArgs, Lists } from './rankUsers.ts'
+import type { Columns, EvidenceArgs, Lists } from './rankUsers.ts'
 
 /** Indexes, ascending or not, and a weight of each. */
 export type Weighted = { columns: Uint32Array; weights: Float32Array }
 
-/** A query with all that its evidence is found by. */
 /** Queries that share one pass over the users' factors. */
 export const queriesTogether = 8
 
+/** A query with all that its evidence is found by. */
 export type Asked = {
   /** Factor vectors of its items, one after the other. */
   rows: Float32Array
@@ -44,7 +49,7 @@ export async function askForItems(
       : set.toSorted((a, b) => usersOf(b) - usersOf(a) || a - b).subarray(0, nearItemsMax)
   const heads = sets.map(busiest)
   const neighbours = await neighboursOf(kernel, fitted, heads, signal)
-  const totals = totalsOf(fitted)
+  const all = totalsOf(fitted, fitted.itemEvents.keys())
   return sets.map((set, n) => {
     const { width } = items
     const rows = new Float32Array(set.length * width)
@@ -55,7 +60,7 @@ export async function askForItems(
       near: sum(Array.from(heads[n]!, (item) => neighbours.get(item)!)),
       owned: set,
       traits: sum(Array.from(set, (item) => traitsOf(fitted, item))),
-      ...levelOf(fitted, set, totals),
+      ...levelOf(totalsOf(fitted, set), all),
     }
   })
 }
@@ -79,19 +84,20 @@ export async function askForNewItems(
   const alike = sets.map((set, n) => alikeItems(fitted, itemsOf, traits[n]!, set))
   const heads = alike.map((items) => items.subarray(0, alikeNearMax))
   const neighbours = await neighboursOf(kernel, fitted, heads, signal)
-  const totals = totalsOf(fitted)
+  const all = totalsOf(fitted, fitted.itemEvents.keys())
   const { values, width } = fitted.items
   return sets.map((_, n) => {
     const rows = new Float32Array(width)
     for (const item of alike[n]!)
       for (let k = 0; k < width; k++) rows[k]! += values[item * width + k]! / alike[n]!.length
     const near = sum(Array.from(heads[n]!, (item) => neighbours.get(item)!))
-    const { features, shares } = levelOf(fitted, alike[n]!, totals)
-    const each = Math.log(Math.max(1, alike[n]!.length))
+    // As much is done with it as with one of these.
+    const count = Math.max(1, alike[n]!.length)
+    const { users, events, volume } = totalsOf(fitted, alike[n]!)
     return {
-      ...{ rows, owned: new Uint32Array(0), traits: traits[n]!, shares },
+      ...{ rows, owned: new Uint32Array(0), traits: traits[n]! },
       near: { ...near, weights: near.weights.map((weight) => weight / heads[n]!.length) },
-      features: { users: features.users - each, volume: features.volume - each },
+      ...levelOf({ users: users / count, events: events / count, volume: volume / count }, all),
     }
   })
 }
@@ -142,38 +148,27 @@ export function traitsOf({ itemTraits }: Fitted, item: number): Weighted {
   return { columns, weights: Float32Array.from(columns, (trait) => weights[trait]!) }
 }
 
-type Totals = { events: number; recents: number }
+type Totals = { users: number; events: number; volume: number }
 
-function totalsOf({ history: { counts, recents } }: Fitted): Totals {
-  const totals = { events: 0, recents: 0 }
-  for (let at = 0; at < counts.length; at++) {
-    totals.events += counts[at]!
-    totals.recents += recents[at]!
+/** What was done with these items, or with all. */
+function totalsOf({ pairs, itemEvents, itemVolumes }: Fitted, items: Iterable<number>): Totals {
+  const { starts } = pairs.byItem
+  const totals = { users: 0, events: 0, volume: 0 }
+  for (const item of items) {
+    totals.users += starts[item + 1]! - starts[item]!
+    totals.events += itemEvents[item]!
+    totals.volume += itemVolumes[item]!
   }
   return totals
 }
 
-function levelOf(
-  { pairs, history: { counts, recents } }: Fitted,
-  items: Uint32Array,
-  totals: Totals,
-) {
-  const { starts } = pairs.byItem
-  let users = 0
-  let events = 0
-  let volume = 0
-  for (const item of items) {
-    users += starts[item + 1]! - starts[item]!
-    for (let at = starts[item]!; at < starts[item + 1]!; at++) {
-      events += counts[at]!
-      volume += recents[at]!
-    }
-  }
+/** The features and shares of a query with these totals, out of all. */
+function levelOf({ users, events, volume }: Totals, all: Totals) {
   return {
     features: { users: Math.log1p(users), volume: Math.log(volume + 0.1) },
     shares: {
-      own: (events + 1) / (totals.events + 1),
-      ownRecent: (volume + 0.1) / (totals.recents + 0.1),
+      own: (events + 1) / (all.events + 1),
+      ownRecent: (volume + 0.1) / (all.volume + 0.1),
     },
   }
 }
@@ -191,7 +186,7 @@ export function sum(lists: Weighted[]): Weighted {
 
 /** What the kernel needs to find the evidence for these queries. */
 export function evidenceArgs(fitted: Fitted, asked: Asked[]): EvidenceArgs {
-  const { users, pairs, history, traitUsers } = fitted
+  const { users, pairs, history, traitUsers, features } = fitted
   const { width } = users
   const queryStarts = sharedInts(asked.length + 1)
   for (const [n, { rows }] of asked.entries())
@@ -201,9 +196,8 @@ export function evidenceArgs(fitted: Fitted, asked: Asked[]): EvidenceArgs {
   return {
     ...{ users: users.values, userCount: users.rowCount, width, rows, queryStarts },
     near: listsOf(asked.map(({ near }) => near)),
-    owned: listsOf(
-      asked.map(({ owned }) => ({ columns: owned, weights: new Float32Array(owned.length) })),
-    ),
+    features: userFeatures.map((name) => features[name]),
+    owned: columnsOf(asked.map(({ owned }) => owned)),
     traits: listsOf(asked.map(({ traits }) => traits)),
     itemUsers: { starts: pairs.byItem.starts, columns: pairs.byItem.columns },
     itemCounts: history.counts,
@@ -217,15 +211,18 @@ export function evidenceArgs(fitted: Fitted, asked: Asked[]): EvidenceArgs {
 }
 
 function listsOf(lists: Weighted[]): Lists {
+  const made = columnsOf(lists.map(({ columns }) => columns))
+  const weights = sharedFloats32(made.columns.length)
+  for (const [n, list] of lists.entries()) weights.set(list.weights, made.starts[n])
+  return { ...made, weights }
+}
+
+function columnsOf(lists: Uint32Array[]): Columns {
   const starts = sharedInts(lists.length + 1)
-  for (const [n, { columns }] of lists.entries()) starts[n + 1] = starts[n]! + columns.length
+  for (const [n, list] of lists.entries()) starts[n + 1] = starts[n]! + list.length
   const columns = sharedInts(starts[lists.length]!)
-  const weights = sharedFloats32(columns.length)
-  for (const [n, list] of lists.entries()) {
-    columns.set(list.columns, starts[n])
-    weights.set(list.weights, starts[n])
-  }
-  return { starts, columns, weights }
+  for (const [n, list] of lists.entries()) columns.set(list, starts[n])
+  return { starts, columns }
 }
 
 /** Evidence of all users for each query: queries x evidenceFeatures x users. */

@@ -1,5 +1,6 @@
 import { type Factors, type Pairs, withMemory } from './arrays.ts'
 import type { Kernel } from './kernel.ts'
+import { countOf, type Mask } from './masks.ts'
 import { onePercent, segmentMetrics } from './metrics.ts'
 import { random, sample } from './random.ts'
 
@@ -73,10 +74,10 @@ export async function evaluateAffinity(
   factors: { users: Factors; items: Factors },
   forms: (Float32Array | undefined)[],
   queries: TestQueries,
-  mask: Uint8Array | undefined,
+  mask: Mask | undefined,
   signal: AbortSignal,
 ): Promise<number[]> {
-  const userCount = mask ? bitCount(mask) : factors.users.rowCount
+  const userCount = mask ? countOf(mask) : factors.users.rowCount
   const options = {
     ...{ ...factors, queries, forms, resultCount: onePercent(userCount) },
     masks: queries.map(() => mask),
@@ -88,12 +89,6 @@ export async function evaluateAffinity(
     for (const top of lists) recalls.push((await segmentMetrics(top, actual, userCount)).recall)
     return recalls
   })
-}
-
-function bitCount(mask: Uint8Array): number {
-  let count = 0
-  for (const byte of mask) for (let bits = byte; bits !== 0; bits &= bits - 1) count++
-  return count
 }
 
 function usersOf(items: Uint32Array, test: Pairs): Uint32Array {

@@ -1,10 +1,18 @@
-import { type EvidenceFeature, type Explanation, evidenceFeatures, type Score } from '../engine.ts'
-import { type Asked, findEvidence } from './asked.ts'
-import { ridges } from './factorise.ts'
+import {
+  type EvidenceFeature,
+  type Explanation,
+  evidenceFeatures,
+  type Score,
+  userFeatures,
+} from '../engine.ts'
+import type { Pairs } from './arrays.ts'
+import { type Asked, findEvidence, type Weighted } from './asked.ts'
+import { type AlsSettings, leastSquares, ridges } from './factorise.ts'
+import type { Fitted } from './fitted.ts'
 import type { Kernel } from './kernel.ts'
 import type { LoadedModel } from './modelFiles.ts'
 import { solveSymmetric } from './poisson.ts'
-import { termValue } from './score.ts'
+import { type EvidenceTerm, isEvidence, type Known, offsetOf, termValue } from './score.ts'
 
 /** Items of the history that are told. */
 const historyMax = 20
@@ -21,21 +29,26 @@ export async function explain(
   const { fitted } = loaded
   const userCount = fitted.users.rowCount
   const evidence = await findEvidence(kernel, fitted, [asked], signal)
-  const of = (someone: number) => (feature: EvidenceFeature) =>
-    evidence[evidenceFeatures.indexOf(feature) * userCount + someone]!
+  const known: Known = {
+    evidence: (feature) => evidence[evidenceFeatures.indexOf(feature) * userCount + user]!,
+    user: (feature) => fitted.features[feature][user]!,
+    asked,
+  }
+  const means = Object.fromEntries(
+    userFeatures.map((feature) => [feature, meanOf(fitted.features[feature])]),
+  )
+  const nobody: Known = { evidence: () => 0, user: (feature) => means[feature]!, asked }
   const parts = new Map<string, { value: number; contribution: number }>()
-  let average = 0
+  let unknown = 0
   for (const term of score.terms) {
-    const value = termValue(term, asked, fitted, user, of(user))
-    let mean = 0
-    for (let other = 0; other < userCount; other++)
-      mean += termValue(term, asked, fitted, other, of(other)) / userCount
-    average += term.weight * mean
+    const value = termValue(term, known)
+    const without = termValue(term, nobody)
+    unknown += term.weight * without
     const part = parts.get(term.feature) ?? {
-      value: 'offset' in term ? of(user)(term.feature) : Math.exp(value),
+      value: isEvidence(term) ? known.evidence(term.feature) : Math.exp(value),
       contribution: 0,
     }
-    part.contribution += term.weight * (value - mean)
+    part.contribution += term.weight * (value - without)
     parts.set(term.feature, part)
   }
   const told = [...parts].map(([feature, part]) => ({ feature, ...part }))
@@ -43,11 +56,17 @@ export async function explain(
   contributions.sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution))
   return {
     contributions: [
-      { feature: 'averageUser', value: Math.exp(average), contribution: average },
+      { feature: 'unknownUser', value: Math.exp(unknown), contribution: unknown },
       ...contributions,
     ],
-    history: await historyOf(kernel, loaded, asked, score, user, of(user), signal),
+    history: await historyOf(kernel, loaded, known, score, user, asked, signal),
   }
+}
+
+function meanOf(values: Float32Array): number {
+  let sum = 0
+  for (const value of values) sum += value
+  return sum / values.length
 }
 
 /**
@@ -57,59 +76,72 @@ export async function explain(
 async function historyOf(
   kernel: Kernel,
   { fitted, document }: LoadedModel,
-  asked: Asked,
+  { evidence }: Known,
   score: Score,
   user: number,
-  evidence: (feature: EvidenceFeature) => number,
+  asked: Asked,
   signal: AbortSignal,
 ): Promise<Explanation['history']> {
-  const { byUser, byItem } = fitted.pairs
+  const { pairs, history, itemTraits } = fitted
   const { values, width } = fitted.items
-  const own = byUser.columns.subarray(byUser.starts[user]!, byUser.starts[user + 1]!)
-  if (own.length === 0) return []
-  const slope = (feature: EvidenceFeature) => {
-    let sum = 0
-    for (const term of score.terms)
-      if (term.feature === feature && 'offset' in term) {
-        const offset = term.offset * (term.relative ? asked.shares[feature]! : 1)
-        sum += term.weight / (evidence(feature) + offset)
-      }
-    return sum
-  }
-  const { alpha0 } = document.als
-  const { ridge, ridgePerPair } = ridges(byUser, document.als, byItem.rowCount)
-  const a = (await kernel.gram(fitted.items, signal)).map((value) => alpha0 * value)
-  for (let k = 0; k < width; k++) a[k * width + k]! += ridge + ridgePerPair * own.length
-  for (const item of own)
-    for (let i = 0; i < width; i++)
-      for (let k = 0; k <= i; k++)
-        a[i * width + k]! += values[item * width + i]! * values[item * width + k]!
-  const query = new Float64Array(width)
-  asked.rows.forEach((value, k) => {
-    query[k % width]! += value
-  })
-  const solved = solveSymmetric(a, query)
-  const near = new Map(Array.from(asked.near.columns, (item, k) => [item, asked.near.weights[k]!]))
+  const { starts, columns } = pairs.byUser
+  const own = columns.subarray(starts[user]!, starts[user + 1]!)
+  const slopes = Object.fromEntries(
+    evidenceFeatures.map((feature) => {
+      const terms = score.terms.filter(isEvidence).filter((term) => term.feature === feature)
+      const at = (term: EvidenceTerm) => term.weight / (evidence(feature) + offsetOf(term, asked))
+      return [feature, terms.reduce((sum, term) => sum + at(term), 0)]
+    }),
+  ) as Record<EvidenceFeature, number>
+  const solved = await affinityParts(kernel, fitted, document.als, own, asked, signal)
+  const near = weightsOf(asked.near)
+  const wanted = weightsOf(asked.traits)
   const owned = new Set(asked.owned)
-  const wanted = new Map(
-    Array.from(asked.traits.columns, (trait, k) => [trait, asked.traits.weights[k]!]),
-  )
-  const slopes = Object.fromEntries(evidenceFeatures.map((feature) => [feature, slope(feature)]))
+  const events = Math.expm1(fitted.features.events[user]!)
   const found = Array.from(own, (item) => {
+    const pair = pairOf(pairs.byItem, item, user)
+    const count = history.counts[pair]!
+    const byAge =
+      slopes.neighbourhood +
+      slopes.neighbourhoodNewer * history.newer[pair]! +
+      slopes.neighbourhoodNewest * history.newest[pair]!
     let affinity = 0
     for (let k = 0; k < width; k++) affinity += solved[k]! * values[item * width + k]!
     let profile = 0
-    const { starts, traits } = fitted.itemTraits
-    for (let k = starts[item]!; k < starts[item + 1]!; k++) profile += wanted.get(traits[k]!) ?? 0
+    for (let k = itemTraits.starts[item]!; k < itemTraits.starts[item + 1]!; k++)
+      profile += ((wanted.get(itemTraits.traits[k]!) ?? 0) * count) / events
     const weight =
-      slopes.affinity! * affinity +
-      slopes.neighbourhood! * (near.get(item) ?? 0) +
-      slopes.profile! * profile +
-      (owned.has(item)
-        ? slopes.own! * evidence('own') + slopes.ownRecent! * evidence('ownRecent')
-        : 0)
+      slopes.affinity * affinity +
+      byAge * (near.get(item) ?? 0) +
+      slopes.profile * profile +
+      (owned.has(item) ? slopes.own * count + slopes.ownRecent * history.recents[pair]! : 0)
     return { item, weight }
   })
   found.sort((x, y) => y.weight - x.weight || x.item - y.item)
   return found.slice(0, historyMax)
+}
+
+const weightsOf = ({ columns, weights }: Weighted) =>
+  new Map(Array.from(columns, (column, k) => [column, weights[k]!]))
+
+/** Where the pair of an item and a user lies, by item. */
+function pairOf({ starts, columns }: Pairs, item: number, user: number): number {
+  const from = starts[item]!
+  return from + columns.subarray(from, starts[item + 1]!).indexOf(user)
+}
+
+/** A^-1 of the sum of the query's factors, by which an item's factors are multiplied for its part of the affinity. */
+async function affinityParts(
+  kernel: Kernel,
+  { pairs, items }: Fitted,
+  als: AlsSettings,
+  own: Uint32Array,
+  asked: Asked,
+  signal: AbortSignal,
+): Promise<Float64Array> {
+  const query = new Float64Array(items.width)
+  for (const [k, value] of asked.rows.entries()) query[k % items.width]! += value
+  const gram = await kernel.gram(items, signal)
+  const options = ridges(pairs.byUser, als, pairs.byUser.columnCount)
+  return solveSymmetric(leastSquares(items, gram, own, options), query)
 }

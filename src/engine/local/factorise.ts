@@ -19,10 +19,10 @@ export async function factorise(
   onSweep: (done: number) => void = () => {},
 ): Promise<{ users: Factors; items: Factors }> {
   const { byUser, byItem } = pairs
-  const { alpha0, factorCount, seed } = settings
+  const { factorCount, seed } = settings
   const optionsOf = ({ columnCount }: Pairs, steps: number | undefined): SolveOptions => ({
-    ...{ alpha0, steps },
     ...ridges(byUser, settings, columnCount),
+    steps,
   })
   const deviation = 0.1 / Math.sqrt(factorCount)
   const users = await kernel.init(byUser.rowCount, factorCount, deviation, seed, signal)
@@ -37,14 +37,33 @@ export async function factorise(
   return { users, items }
 }
 
-/** The ridge of a row among `columnCount` columns, and what each of its pairs adds to it. */
+/** What the least squares of a row among `columnCount` columns have beside its pairs. */
 export function ridges(
   byUser: Pairs,
   { alpha0, regularization }: AlsSettings,
   columnCount: number,
 ) {
   const lambda = regularization / (medianLength(byUser) + alpha0 * byUser.columnCount)
-  return { ridge: lambda * alpha0 * columnCount, ridgePerPair: lambda }
+  return { alpha0, ridge: lambda * alpha0 * columnCount, ridgePerPair: lambda }
+}
+
+/**
+ * A of the least squares of one row whose pairs are with these rows y of the other side, whose Gram matrix is given:
+ *   alpha0 gram + (ridge + ridgePerPair n) I + sum of y y^T; its lower triangle.
+ */
+export function leastSquares(
+  { values, width }: Factors,
+  gram: Float64Array,
+  rows: Uint32Array,
+  { alpha0, ridge, ridgePerPair }: Omit<SolveOptions, 'steps'>,
+): Float64Array {
+  const a = gram.map((value) => alpha0 * value)
+  for (let k = 0; k < width; k++) a[k * width + k]! += ridge + ridgePerPair * rows.length
+  for (const row of rows) {
+    const y = values.subarray(row * width, (row + 1) * width)
+    for (let i = 0; i < width; i++) for (let k = 0; k <= i; k++) a[i * width + k]! += y[i]! * y[k]!
+  }
+  return a
 }
 
 /** By counting: sorting millions of lengths would hold the event loop. */

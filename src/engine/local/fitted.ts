@@ -1,5 +1,5 @@
 import type { UserFeature } from '../engine.ts'
-import { evenBlocks, type Factors, sharedFloats32, sharedInts } from './arrays.ts'
+import { evenBlocks, type Factors, sharedFloats32, sharedFloats64, sharedInts } from './arrays.ts'
 import { normaliserOf } from './evaluate.ts'
 import { type AlsSettings, factorise } from './factorise.ts'
 import { historyWidth } from './history.ts'
@@ -14,6 +14,9 @@ export type Fitted = {
   pairs: BothPairs
   /** Numbers of each pair, by item (`pairHistory`). */
   history: Record<'counts' | 'recents' | 'newer' | 'newest', Float32Array>
+  /** Events and decayed events of each item. */
+  itemEvents: Float64Array
+  itemVolumes: Float64Array
   users: Factors
   items: Factors
   /** A number per user; a user without events has 0 events. */
@@ -28,7 +31,7 @@ export type Past = { ranges: Ranges; now: number; horizon: number }
 
 const userBlock = 4096
 
-/** `userHistory`: users x historyWidth (`userHistory`). Until an activity model says better, activity is the events. */
+/** `userHistory` is what the verb of that name says. Until a regression says better, activity is the events. */
 export async function fit(
   kernel: Kernel,
   events: Events,
@@ -49,14 +52,18 @@ export async function fit(
     newer: sharedFloats32(columns.length),
     newest: sharedFloats32(columns.length),
   }
-  const pairArgs = { ...when, eventItems: events.items, itemStarts, ...history }
+  const itemSums = {
+    itemEvents: sharedFloats64(items.rowCount),
+    itemVolumes: sharedFloats64(items.rowCount),
+  }
+  const pairArgs = { ...when, eventItems: events.items, itemStarts, ...history, ...itemSums }
   await kernel.run('pairHistory', pairArgs, 1, signal)
   const blocks = evenBlocks(users.rowCount, userBlock)
   const userHistory = sharedFloats32(users.rowCount * historyWidth)
   await kernel.run('userHistory', { ...when, blocks, out: userHistory }, blocks.length - 1, signal)
   const features = featuresOf(userHistory, normaliser)
   const traitUsers = await usersOfTraits(kernel, events, ranges, itemTraits, signal)
-  const fitted = { pairs, history, users, items, features, itemTraits, traitUsers }
+  const fitted = { pairs, history, ...itemSums, users, items, features, itemTraits, traitUsers }
   return { fitted, userHistory }
 }
 

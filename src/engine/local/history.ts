@@ -21,7 +21,8 @@ const weightByAge = (share: number, count: number) => 0.5 ** (1 / Math.max(1, sh
 
 /**
  * How often and how lately the user of each pair acted on its item, in the order of the pairs by item: counts, counts
- * in which an event weighs half as much after two horizons, and two in which the user's newest events weigh most.
+ * in which an event weighs half as much after two horizons, and two in which the user's newest events weigh most; and
+ * the sums of the first two over each item.
  */
 export function pairHistory(
   args: HistoryArgs & {
@@ -31,10 +32,13 @@ export function pairHistory(
     recents: Float32Array
     newer: Float32Array
     newest: Float32Array
+    itemEvents: Float64Array
+    itemVolumes: Float64Array
   },
   _block: number,
 ): void {
   const { eventItems, times, begins, ends, itemStarts, counts, recents, newer, newest } = args
+  const { itemEvents, itemVolumes } = args
   const itemCount = itemStarts.length - 1
   const next = itemStarts.slice(0, itemCount)
   const place = new Uint32Array(itemCount)
@@ -53,8 +57,11 @@ export function pairHistory(
         place[item] = next[item]!++
       }
       const at = place[item]!
+      const recent = Math.exp(decay * (times[event]! - args.now))
       counts[at]!++
-      recents[at]! += Math.exp(decay * (times[event]! - args.now))
+      recents[at]! += recent
+      itemEvents[item]!++
+      itemVolumes[item]! += recent
       newer[at]! += byAge
       newest[at]! += byAgeFast
       byAge *= slower

@@ -5,13 +5,13 @@ import {
   type Factors,
   type Pairs,
   pairBlocks,
-  sharedBytes,
   sharedFloats32,
   sharedFloats64,
   sharedInts,
 } from './arrays.ts'
 import { gramBlockCount, gramSum } from './gram.ts'
 import { joinIds } from './ids.ts'
+import { sharedMask } from './masks.ts'
 import type { Threads } from './threads.ts'
 import type { VerbArgs } from './verbs.ts'
 
@@ -214,7 +214,7 @@ export function threadKernel(threads: Threads, threadCount: number): Kernel {
         ...queryArgs(users, items, queries),
         ...{ blocks, resultCount, out, counts },
         forms: forms.map((weights) => weights ?? null),
-        masks: masks.map((mask) => shared(mask) ?? null),
+        masks: masks.map((mask) => sharedMask(mask) ?? null),
       }
       await run('topUsers', args, signal, (done) => onFinished?.(done / (blocks.length - 1)))
       return forms.map((_, form) =>
@@ -303,11 +303,3 @@ const neighbourArgs = (byUser: Pairs, byItem: Pairs, items: Uint32Array) => ({
   items,
   blocks: evenBlocks(items.length, 8),
 })
-
-/** Threads read masks in place rather than get a copy each. */
-function shared(mask: Uint8Array | undefined): Uint8Array | undefined {
-  if (mask === undefined || mask.buffer instanceof SharedArrayBuffer) return mask
-  const copy = sharedBytes(mask.length)
-  copy.set(mask)
-  return copy
-}

@@ -1,9 +1,11 @@
+import { slices } from '../../slices.ts'
 import type { Model, SegmentQuery } from '../engine.ts'
 import { collectMemory, type Memory, sharedBytes, withMemory } from './arrays.ts'
 import { type Asked, askForItems, askForNewItems } from './asked.ts'
-import { askForUsers, maskWithout } from './askForUsers.ts'
+import { askForUsers } from './askForUsers.ts'
 import { explain } from './explain.ts'
 import type { IdLines, Kernel } from './kernel.ts'
+import { maskWithout } from './masks.ts'
 import type { LoadedModel } from './modelFiles.ts'
 import { rankUsers } from './score.ts'
 
@@ -84,8 +86,9 @@ export async function openModel(
       withMemory(async () => {
         const { users, logScores } = await rankOne(query, signal)
         const expected = new Float32Array(document.userCount)
-        for (const [k, user] of users.entries())
-          expected[user] = Math.exp(logScores[k]!) * document.interactionsPerUser
+        for await (const { from, to } of slices(users.length))
+          for (let k = from; k < to; k++)
+            expected[users[k]!] = Math.exp(logScores[k]!) * document.interactionsPerUser
         return expected
       }),
     explain: (query, user, signal) =>

@@ -15,7 +15,7 @@ import type { Trained } from './train.ts'
  *   users.parquet  index, id
  *   items.parquet  index, id, attribute columns; items without events come last
  *   users.ids, items.ids  the ids as JSON strings, a line each, in index order
- *   *.f32, *.u32   arrays as in memory, little-endian (`arraysOf`)
+ *   *.f32, *.f64, *.u32  arrays as in memory, little-endian (`arraysOf`)
  * What is not Parquet is only ever read whole, straight into the arrays that the kernel works on. Nothing depends on
  * clock, threads or machine: the same plan, snapshot and kernel give the same bytes.
  */
@@ -28,7 +28,7 @@ const names = {
 }
 
 /** The arrays of a model by file name; factors are padded rows. Pairs have no more columns than their starts say. */
-function arraysOf(fitted: Fitted): Record<string, Float32Array | Uint32Array> {
+function arraysOf(fitted: Fitted): Record<string, ArrayBufferView> {
   const { pairs, history, users, items, features, itemTraits, traitUsers } = fitted
   const { byUser, byItem } = pairs
   const size = byUser.starts[byUser.rowCount]
@@ -46,6 +46,8 @@ function arraysOf(fitted: Fitted): Record<string, Float32Array | Uint32Array> {
     'pairRecents.f32': history.recents.subarray(0, size),
     'pairNewer.f32': history.newer.subarray(0, size),
     'pairNewest.f32': history.newest.subarray(0, size),
+    'itemEvents.f64': fitted.itemEvents,
+    'itemVolumes.f64': fitted.itemVolumes,
     'itemTraitStarts.u32': itemTraits.starts,
     'itemTraits.u32': itemTraits.traits,
     'traitWeights.f32': itemTraits.weights,
@@ -56,7 +58,7 @@ function arraysOf(fitted: Fitted): Record<string, Float32Array | Uint32Array> {
   }
 }
 
-export const formatVersion = 3
+export const formatVersion = 4
 /** One call of the system reads or writes less than 2 GiB. */
 const sliceBytes = 64 << 20
 
@@ -123,6 +125,7 @@ export async function readModel(
   const document = await readDocument(folder)
   const { userCount, itemCount, coldItemCount } = document
   const floats = async (name: string) => new Float32Array(await readBuffer(path(`${name}.f32`)))
+  const doubles = async (name: string) => new Float64Array(await readBuffer(path(`${name}.f64`)))
   const ints = async (name: string) => new Uint32Array(await readBuffer(path(`${name}.u32`)))
   const factors = async (name: string, rowCount: number) => {
     const made = emptyFactors(rowCount, document.plan.factorCount)
@@ -153,6 +156,8 @@ export async function readModel(
       newer: await floats('pairNewer'),
       newest: await floats('pairNewest'),
     },
+    itemEvents: await doubles('itemEvents'),
+    itemVolumes: await doubles('itemVolumes'),
     itemTraits: {
       starts: await ints('itemTraitStarts'),
       traits: await ints('itemTraits'),

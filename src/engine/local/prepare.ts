@@ -20,8 +20,9 @@ export type Events = {
   /** Events of user u are at starts[u]..starts[u+1]). */
   starts: Uint32Array
   items: Uint32Array
-  /** Seconds since the first event. */
+  /** Seconds since the first event, and the second after the last. */
   times: Uint32Array
+  end: number
   /** Undefined: every event weighs 1. */
   weights: Float32Array | undefined
 }
@@ -53,6 +54,7 @@ export async function prepareEvents(
     starts: sharedInts(userCount + 1),
     items: sharedInts(eventCount),
     times: sharedInts(eventCount),
+    end: 0,
     weights: plan.events.length === 0 ? undefined : sharedFloats32(eventCount),
   }
   await fetchEvents(connection, events)
@@ -168,4 +170,5 @@ async function fetchEvents(connection: DuckDBConnection, events: Events): Promis
     at += chunk.rowCount
   }
   for (let user = 0; user < events.userCount; user++) starts[user + 1]! += starts[user]!
+  for (const time of times) events.end = Math.max(events.end, time + 1)
 }

@@ -3,9 +3,10 @@ import { affinities, type QueryArgs } from './scores.ts'
 import { selectTop } from './topUsers.ts'
 import { sharedSlots } from './verbs.ts'
 
-/** Lists of indexes and weights: list q is starts[q]..starts[q + 1]). */
+/** Lists of indexes: list q is starts[q]..starts[q + 1]). */
 export type Columns = { starts: Uint32Array; columns: Uint32Array }
-export type Lists = { starts: Uint32Array; columns: Uint32Array; weights: Float32Array }
+/** The same with weights. */
+export type Lists = Columns & { weights: Float32Array }
 
 /**
  * Queries as the kernel sees them. For a user u and a query the evidence is, in the order of evidenceFeatures,
@@ -16,6 +17,8 @@ export type Lists = { starts: Uint32Array; columns: Uint32Array; weights: Float3
  * each at least 0.
  */
 export type EvidenceArgs = QueryArgs & {
+  /** Features of the users, in the order of userFeatures. */
+  features: Float32Array[]
   near: Lists
   owned: Columns
   traits: Lists
@@ -82,12 +85,12 @@ function spread(
 }
 
 /**
- * How users are ranked: log score = base of the user + level of the query + sum of weight x log(evidence + offset) over
- * the terms; each term's offset may differ from query to query.
+ * How users are ranked: log score = level of the query + sum of weight x feature of the user + sum of weight x
+ * log(evidence + offset) over the terms; each term's offset may differ from query to query.
  */
 export type RankForm = {
-  base: Float32Array
   levels: Float32Array
+  userWeights: Float32Array
   /** Index of the evidence and weight of each term. */
   evidence: Uint32Array
   weights: Float32Array
@@ -110,7 +113,7 @@ export type RankArgs = OfQueries & {
 /** The users of the largest score for each query under each form, best first, ties by user index. */
 export function rankUsers(args: RankArgs, block: number, shared: Int32Array): void {
   const { blocks, forms, resultStarts } = args
-  const { userCount } = args.evidence
+  const { userCount, features } = args.evidence
   const queryCount = args.masks.length
   const evidence = new Float32Array(evidenceFeatures.length * userCount)
   const logScores = new Float32Array(userCount)
@@ -119,7 +122,7 @@ export function rankUsers(args: RankArgs, block: number, shared: Int32Array): vo
     evidenceOf(args.evidence, query, evidence)
     const resultCount = resultStarts[query + 1]! - resultStarts[query]!
     for (const [form, each] of forms.entries()) {
-      logScoresOf(each, query, queryCount, evidence, logScores)
+      logScoresOf(each, query, queryCount, { evidence, features }, logScores)
       const top = selectTop(logScores, args.masks[query]!, resultCount)
       const to = form * resultStarts[queryCount]! + resultStarts[query]!
       args.counts[form * queryCount + query] = top.length
@@ -130,13 +133,15 @@ export function rankUsers(args: RankArgs, block: number, shared: Int32Array): vo
 }
 
 function logScoresOf(
-  { base, levels, evidence: indexes, weights, offsets }: RankForm,
+  { levels, userWeights, evidence: indexes, weights, offsets }: RankForm,
   query: number,
   queryCount: number,
-  evidence: Float32Array,
+  { evidence, features }: { evidence: Float32Array; features: Float32Array[] },
   out: Float32Array,
 ): void {
-  for (let user = 0; user < out.length; user++) out[user] = base[user]! + levels[query]!
+  out.fill(levels[query]!)
+  for (const [k, values] of features.entries())
+    for (let user = 0; user < out.length; user++) out[user]! += userWeights[k]! * values[user]!
   for (let term = 0; term < weights.length; term++) {
     const from = indexes[term]! * out.length
     const weight = weights[term]!

@@ -8,40 +8,42 @@ import {
   type UserFeature,
   userFeatures,
 } from '../engine.ts'
-import { evenBlocks, sharedBytes, sharedFloats32, sharedInts } from './arrays.ts'
+import { evenBlocks, sharedFloats32, sharedInts } from './arrays.ts'
 import { type Asked, evidenceArgs, queriesTogether } from './asked.ts'
 import type { Fitted } from './fitted.ts'
 import type { Kernel } from './kernel.ts'
+import { sharedMask } from './masks.ts'
 import type { RankForm } from './rankUsers.ts'
 
-/** What a term is before its weight, given what is known of a user and a query. */
-export function termValue(
-  term: ScoreTerm,
-  asked: Pick<Asked, 'features' | 'shares'>,
-  fitted: Pick<Fitted, 'features'>,
-  user: number,
-  evidence: (feature: EvidenceFeature) => number,
-): number {
+/** What is known of a user and a query: what a term is made of. */
+export type Known = {
+  evidence(feature: EvidenceFeature): number
+  user(feature: UserFeature): number
+  asked: Pick<Asked, 'features' | 'shares'>
+}
+
+/** What a term is before its weight. */
+export function termValue(term: ScoreTerm, { evidence, user, asked }: Known): number {
   if (isEvidence(term)) return Math.log(evidence(term.feature) + offsetOf(term, asked))
   const { feature } = term
   if (feature === 'constant') return 1
-  return isOf(userFeatures, feature) ? fitted.features[feature][user]! : asked.features[feature]
+  return isOf<UserFeature>(userFeatures, feature) ? user(feature) : asked.features[feature]
 }
 
-type EvidenceTerm = Extract<ScoreTerm, { offset: number }>
-const isEvidence = (term: ScoreTerm): term is EvidenceTerm => 'offset' in term
+export type EvidenceTerm = Extract<ScoreTerm, { offset: number }>
+export const isEvidence = (term: ScoreTerm): term is EvidenceTerm => 'offset' in term
 const isOf = <Name extends string>(names: readonly Name[], name: string): name is Name =>
   (names as readonly string[]).includes(name)
 
-const offsetOf = (
+export const offsetOf = (
   { feature, offset, relative }: EvidenceTerm,
   { shares }: Pick<Asked, 'shares'>,
 ) => (relative ? offset * shares[feature]! : offset)
 
 /** A score as the kernel computes it for these queries. */
-export function rankForm({ terms }: Score, fitted: Fitted, asked: Asked[]): RankForm {
-  const base = sharedFloats32(fitted.users.rowCount)
+export function rankForm({ terms }: Score, asked: Asked[]): RankForm {
   const levels = sharedFloats32(asked.length)
+  const userWeights = sharedFloats32(userFeatures.length)
   const evidence = terms.filter(isEvidence)
   const offsets = sharedFloats32(evidence.length * asked.length)
   for (const [n, term] of evidence.entries())
@@ -50,18 +52,16 @@ export function rankForm({ terms }: Score, fitted: Fitted, asked: Asked[]): Rank
   for (const term of terms) {
     if (isEvidence(term)) continue
     const { feature, weight } = term
-    if (isOf<UserFeature>(userFeatures, feature)) {
-      const values = fitted.features[feature]
-      for (let user = 0; user < base.length; user++) base[user]! += weight * values[user]!
-    } else {
+    if (isOf<UserFeature>(userFeatures, feature))
+      userWeights[userFeatures.indexOf(feature)]! += weight
+    else
       for (const [query, { features }] of asked.entries())
         levels[query]! +=
           weight * (isOf<QueryFeature>(queryFeatures, feature) ? features[feature] : 1)
-    }
   }
   return {
-    base,
     levels,
+    userWeights,
     evidence: Uint32Array.from(evidence, ({ feature }) => evidenceFeatures.indexOf(feature)),
     weights: Float32Array.from(evidence, ({ weight }) => weight),
     offsets,
@@ -96,8 +96,8 @@ export async function rankUsers(
     evidence: evidenceArgs(fitted, asked),
     ...{ resultStarts, counts, out, logScores },
     blocks,
-    forms: scores.map((score) => rankForm(score, fitted, asked)),
-    masks: requests.map(({ mask }) => shared(mask) ?? null),
+    forms: scores.map((score) => rankForm(score, asked)),
+    masks: requests.map(({ mask }) => sharedMask(mask) ?? null),
   }
   const tell = (done: number) => onFinished?.(blocks[done]!)
   await kernel.run('rankUsers', args, blocks.length - 1, signal, tell)
@@ -108,12 +108,4 @@ export async function rankUsers(
       return { users: out.subarray(from, to), logScores: logScores.subarray(from, to) }
     }),
   )
-}
-
-/** Threads read masks in place rather than get a copy each. */
-function shared(mask: Uint8Array | undefined): Uint8Array | undefined {
-  if (mask === undefined || mask.buffer instanceof SharedArrayBuffer) return mask
-  const copy = sharedBytes(mask.length)
-  copy.set(mask)
-  return copy
 }

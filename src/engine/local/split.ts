@@ -1,5 +1,6 @@
 import { sharedInts } from './arrays.ts'
 import type { BothPairs, EventRanges, Kernel } from './kernel.ts'
+import { type Mask, maskOf } from './masks.ts'
 import type { Events } from './prepare.ts'
 import { random, sample } from './random.ts'
 
@@ -40,7 +41,7 @@ const returningMax = 0.9
  * tell. In the validation those with one event never act again. Where they are too many for that share, as where hardly
  * anyone comes twice, only so many take part, at random.
  */
-export function validationUsers(ranges: Ranges, seed: number): Uint8Array | undefined {
+export function validationUsers(ranges: Ranges, seed: number): Mask | undefined {
   const { begins, ends } = ranges
   const usersOf = [0, 0, 0, 0]
   for (let k = 0; k < begins.length; k++) {
@@ -54,12 +55,7 @@ export function validationUsers(ranges: Ranges, seed: number): Uint8Array | unde
   const kept = (twice * (1 - share)) / (share * once)
   if (kept >= 1) return undefined
   const draw = random(seed, 4)
-  const mask = new Uint8Array(Math.ceil(begins.length / 8))
-  for (let k = 0; k < begins.length; k++) {
-    const isOnce = ends[k]! - begins[k]! === 1
-    if (!isOnce || draw.uniform() < kept) mask[k >>> 3]! |= 1 << (k & 7)
-  }
-  return mask
+  return maskOf(begins.length, (user) => ends[user]! - begins[user]! !== 1 || draw.uniform() < kept)
 }
 
 /** Cuts each user's events at a moment: what comes before it, and what comes then. */

@@ -1,4 +1,5 @@
 import { notFinite } from './als.ts'
+import { isIn } from './masks.ts'
 import { affinities, type QueryArgs } from './scores.ts'
 import { sharedSlots } from './verbs.ts'
 
@@ -77,8 +78,7 @@ export function selectTop(
   return sorted.subarray(0, Math.min(size, resultCount))
 }
 
-const allowed = (mask: Uint8Array | null, user: number) =>
-  mask === null || ((mask[user >>> 3]! >>> (user & 7)) & 1) === 1
+const allowed = (mask: Uint8Array | null, user: number) => mask === null || isIn(mask, user)
 
 /** out = scores, positive ones times the user's weight. */
 function weigh(scores: Float32Array, weights: Float32Array | null, out: Float32Array): void {

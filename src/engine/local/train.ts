@@ -1,23 +1,18 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { ModelDocument, Run, Snapshot, TrainingPlan } from '../engine.ts'
+import { type Activity, foresee, learnActivity } from './activity.ts'
 import { type Pairs, withMemory } from './arrays.ts'
 import { askForItems, askForNewItems } from './asked.ts'
 import { attributeSets, prepareItems } from './attributes.ts'
+import { candidatesOf, coldCandidates } from './candidates.ts'
 import { chooseSettings, type QueriesOf } from './choose.ts'
 import { attributeQueries, itemQueries } from './evaluate.ts'
+import { ofKnownUsers } from './examples.ts'
 import type { AlsSettings } from './factorise.ts'
 import { type Fitted, fit, type Past } from './fitted.ts'
 import type { Kernel } from './kernel.ts'
-import {
-  type Activity,
-  candidatesOf,
-  coldCandidates,
-  evaluate,
-  foresee,
-  learn,
-  learnActivity,
-  ofKnownUsers,
-} from './learn.ts'
+import { evaluate, learn } from './learn.ts'
+import { isIn } from './masks.ts'
 import { namedMetrics } from './metrics.ts'
 import { formatVersion } from './modelFiles.ts'
 import { type Events, prepareEvents } from './prepare.ts'
@@ -61,8 +56,7 @@ export async function train(
     const { score } = await learn(kernel, fitted, heldOut, cold, plan.seed, run.signal)
     return { ...learned, coldScore: score }
   })
-  const now = { ranges: all, now: lastTime(events) + 1, horizon: past.horizon }
-  const { fitted, userHistory } = await fitPast(rounds, now, 'train')
+  const { fitted, userHistory } = await fitPast(rounds, { ...now(rounds), ranges: all }, 'train')
   if (learned.activity) foresee(learned.activity, userHistory, fitted.features.activity)
 
   const document: ModelDocument = {
@@ -161,15 +155,9 @@ function lastHorizon(
 }
 
 const now = ({ events, plan }: Rounds) => ({
-  now: lastTime(events) + 1,
+  now: events.end,
   horizon: plan.horizonDays * day,
 })
-
-function lastTime({ times }: Events): number {
-  let last = 0
-  for (const time of times) if (time > last) last = time
-  return last
-}
 
 /** What foresees the newer part, from the past alone. */
 async function learnFrom(
@@ -186,7 +174,7 @@ async function learnFrom(
     foresees === 'horizon' ? undefined : validationUsers(together(past.ranges, newer), plan.seed)
   if (mask)
     for (let user = 0; user < events.userCount; user++)
-      if (((mask[user >>> 3]! >>> (user & 7)) & 1) === 0) fitted.features.events[user] = 0
+      if (!isIn(mask, user)) fitted.features.events[user] = 0
   if (foresees === 'horizon') {
     activity = await learnActivity(userHistory, newer, plan.seed, run.signal)
     foresee(activity, userHistory, fitted.features.activity)

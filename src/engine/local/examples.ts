@@ -1,0 +1,215 @@
+import { evidenceFeatures, type ScoreTerm } from '../engine.ts'
+import { withMemory } from './arrays.ts'
+import { type Asked, findEvidence } from './asked.ts'
+import type { TestQueries } from './evaluate.ts'
+import type { Fitted } from './fitted.ts'
+import type { Kernel } from './kernel.ts'
+import type { Events } from './prepare.ts'
+import { type Random, sample } from './random.ts'
+import { termValue } from './score.ts'
+import type { Ranges } from './split.ts'
+
+/** How queries for sets of items are asked: `askForItems`, or `askForNewItems` as if the items had no events. */
+export type Ask = (
+  kernel: Kernel,
+  fitted: Fitted,
+  sets: Uint32Array[],
+  signal: AbortSignal,
+) => Promise<Asked[]>
+
+/**
+ * Held-out events of a newer part, of which `fitted` knows nothing, queries on which somebody acted there, and the sets
+ * of items that could have been asked for, but on which nobody did.
+ */
+export type HeldOut = {
+  events: Events
+  newer: Ranges
+  queries: TestQueries
+  idle: Uint32Array[]
+}
+
+/** The queries with those users who have events in the past, and those on which no such user acted. */
+export function ofKnownUsers(queries: TestQueries, { features }: Fitted) {
+  const known = queries.map(({ items, actual }) => ({
+    items,
+    actual: actual.filter((user) => features.events[user]! > 0),
+  }))
+  return {
+    queries: known.filter(({ actual }) => actual.length > 0),
+    idle: known.filter(({ actual }) => actual.length === 0).map(({ items }) => items),
+  }
+}
+
+/** Queries of which users are sampled. */
+export const exampleQueries = 400
+const idleQueries = 300
+const queriesAtOnce = 16
+const likelyShare = 0.02
+/** Users by which the likeliest are told apart. */
+const lookedMax = 20_000
+const perPart = 60
+const actedMax = 200
+
+/** Sampled users of sampled queries. */
+export type Examples = {
+  asked: Asked[]
+  query: number[]
+  user: number[]
+  /** Examples x evidenceFeatures. */
+  evidence: number[]
+  /** 1 where the user acted. */
+  targets: number[]
+  /** How many users of its query each stands for. */
+  weights: number[]
+  /** How many queries each query stands for. */
+  queryWeight: number
+  interactionsPerUser: number
+}
+
+/** All users who acted, some of the likeliest 2 % of the others, and some of the rest. */
+export async function examplesOf(
+  kernel: Kernel,
+  fitted: Fitted,
+  heldOut: HeldOut,
+  sets: Uint32Array[],
+  asked: Asked[],
+  draw: Random,
+  signal: AbortSignal,
+): Promise<Examples> {
+  const userCount = fitted.users.rowCount
+  const acted = actedOf(heldOut, sets, fitted)
+  const activity = fitted.features.activity.map(Math.exp)
+  const examples: Examples = {
+    ...{ asked, query: [], user: [], evidence: [], targets: [], weights: [], queryWeight: 1 },
+    interactionsPerUser: interactionsPerUser(acted),
+  }
+  const add = (query: number, user: number, target: number, weight: number, own: Float32Array) => {
+    examples.query.push(query)
+    examples.user.push(user)
+    examples.targets.push(target)
+    examples.weights.push(weight)
+    for (let k = 0; k < evidenceFeatures.length; k++)
+      examples.evidence.push(own[k * userCount + user]!)
+  }
+  const chosen = sample(asked.length, exampleQueries, draw)
+  for (let from = 0; from < chosen.length; from += queriesAtOnce)
+    await withMemory(async () => {
+      const some = chosen.subarray(from, from + queriesAtOnce)
+      const found = await findEvidence(
+        kernel,
+        fitted,
+        Array.from(some, (n) => asked[n]!),
+        signal,
+      )
+      for (const [n, query] of some.entries()) {
+        const size = evidenceFeatures.length * userCount
+        const own = found.subarray(n * size, (n + 1) * size)
+        const { likely, rest } = othersOf(fitted, activity, acted[query]!, own, draw)
+        const positives = Uint32Array.from(acted[query]!.keys())
+        for (const [list, count, target] of [
+          [positives, actedMax, 1],
+          [likely, perPart, 0],
+          [rest, perPart, 0],
+        ] as const) {
+          const picked = sample(list.length, count, draw)
+          for (const at of picked) add(query, list[at]!, target, list.length / picked.length, own)
+        }
+      }
+    })
+  return examples
+}
+
+/** Users who did not act: the likeliest by a rough score, and the rest. */
+function othersOf(
+  { features }: Fitted,
+  activity: Float32Array,
+  acted: Map<number, number>,
+  evidence: Float32Array,
+  draw: Random,
+) {
+  const userCount = activity.length
+  const ownAt = evidenceFeatures.indexOf('own') * userCount
+  const nearAt = evidenceFeatures.indexOf('neighbourhood') * userCount
+  const rough = new Float32Array(userCount)
+  const others = new Uint32Array(userCount)
+  let count = 0
+  for (let user = 0; user < userCount; user++) {
+    if (features.events[user] === 0 || acted.has(user)) continue
+    others[count++] = user
+    const own = Math.min(1, evidence[ownAt + user]!)
+    const evident = evidence[user]! + evidence[nearAt + user]! + own / 2
+    rough[user] = (evident + 1e-3) * activity[user]!
+  }
+  const looked = sample(count, lookedMax, draw)
+  const sorted = Float32Array.from(looked, (at) => rough[others[at]!]!).sort()
+  const cut = sorted[Math.floor((1 - likelyShare) * sorted.length)] ?? 0
+  const all = others.subarray(0, count)
+  return {
+    likely: all.filter((user) => rough[user]! >= cut),
+    rest: all.filter((user) => rough[user]! < cut),
+  }
+}
+
+/** Known users who acted in the newer part on an item of each set, and how often. */
+function actedOf(
+  { events, newer: { begins, ends } }: HeldOut,
+  sets: Uint32Array[],
+  { features }: Fitted,
+): Map<number, number>[] {
+  const setsOf = new Map<number, number[]>()
+  for (const [n, items] of sets.entries())
+    for (const item of items) {
+      const of = setsOf.get(item)
+      if (of) of.push(n)
+      else setsOf.set(item, [n])
+    }
+  const acted = sets.map(() => new Map<number, number>())
+  for (let user = 0; user < begins.length; user++) {
+    if (features.events[user] === 0) continue
+    for (let at = begins[user]!; at < ends[user]!; at++)
+      for (const n of setsOf.get(events.items[at]!) ?? [])
+        acted[n]!.set(user, (acted[n]!.get(user) ?? 0) + 1)
+  }
+  return acted
+}
+
+function interactionsPerUser(acted: Map<number, number>[]): number {
+  let pairs = 0
+  let events = 0
+  for (const users of acted)
+    for (const count of users.values()) {
+      pairs++
+      events += count
+    }
+  return pairs === 0 ? 1 : events / pairs
+}
+
+/**
+ * Examples of queries on which nobody known acted: those that candidates are fitted to were chosen by what happened, and
+ * say too much of the level.
+ */
+export async function idleExamples(
+  kernel: Kernel,
+  fitted: Fitted,
+  heldOut: HeldOut,
+  ask: Ask,
+  draw: Random,
+  signal: AbortSignal,
+): Promise<Examples> {
+  const sets = heldOut.idle
+  const chosen = Array.from(sample(sets.length, idleQueries, draw), (n) => sets[n]!)
+  const asked = await ask(kernel, fitted, chosen, signal)
+  const examples = await examplesOf(kernel, fitted, heldOut, chosen, asked, draw, signal)
+  return { ...examples, queryWeight: sets.length / Math.max(1, chosen.length) }
+}
+
+/** The value of a term in an example. */
+export function valueIn(term: ScoreTerm, examples: Examples, row: number, fitted: Fitted): number {
+  const { asked, query, user, evidence } = examples
+  const at = row * evidenceFeatures.length
+  return termValue(term, {
+    evidence: (feature) => evidence[at + evidenceFeatures.indexOf(feature)]!,
+    user: (feature) => fitted.features[feature][user[row]!]!,
+    asked: asked[query[row]!]!,
+  })
+}

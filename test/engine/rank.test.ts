@@ -1,0 +1,90 @@
+// Protects: evidence and ranks of the native kernel are those of its TypeScript twin, on every instruction set.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Score } from '../../src/engine/engine.ts'
+import { sharedFloats32, sharedInts } from '../../src/engine/local/arrays.ts'
+import { askForItems, findEvidence } from '../../src/engine/local/asked.ts'
+import { type Fitted, fit } from '../../src/engine/local/fitted.ts'
+import type { BothPairs, Kernel } from '../../src/engine/local/kernel.ts'
+import { nativeInstructions } from '../../src/engine/local/native.ts'
+import { rankUsers } from '../../src/engine/local/score.ts'
+import { testKernel } from './testKernel.ts'
+import { close, randomPairs } from './testPairs.ts'
+
+const reference = testKernel('reference')
+const { signal } = new AbortController()
+
+for (const instructions of nativeInstructions()) {
+  const both = [testKernel(instructions), reference] as const
+
+  test(`${instructions}: evidence and ranks are those of the twin`, async () => {
+    const pairs = randomPairs(500, 60, 12)
+    const fitted = await fittedOf(reference, pairs)
+    const sets = [[0], [7], [3, 9, 40], [59], [1], [2], [4], [5], [6, 8]].map((items) =>
+      Uint32Array.from(items),
+    )
+    const asked = await askForItems(reference, fitted, sets, signal)
+    const [ours, theirs] = await Promise.all(
+      both.map((kernel) => findEvidence(kernel, fitted, asked, signal)),
+    )
+    close(ours!, theirs!, 1e-4)
+    const mask = new Uint8Array(63).fill(0b0110_1110)
+    const requests = asked.map((each, n) => ({
+      asked: each,
+      resultCount: [1, 25, 500, 5000][n % 4]!,
+      mask: n % 3 === 0 ? mask : undefined,
+    }))
+    const scores: Score[] = [
+      {
+        name: 'some',
+        terms: [
+          { feature: 'constant', weight: -2 },
+          { feature: 'affinity', offset: 0.01, weight: 0.7 },
+          { feature: 'neighbourhoodNewest', offset: 0.003, weight: 0.4 },
+          { feature: 'own', offset: 10, relative: true, weight: -0.3 },
+          { feature: 'profileNewer', offset: 0.003, weight: 0.2 },
+          { feature: 'events', weight: 0.5 },
+          { feature: 'users', weight: 0.1 },
+        ],
+      },
+      { name: 'constant', terms: [{ feature: 'constant', weight: 1 }] },
+    ]
+    const [rank, expected] = await Promise.all(
+      both.map((kernel) => rankUsers(kernel, fitted, requests, scores, signal)),
+    )
+    for (const [n, lists] of rank!.entries())
+      for (const [query, { users, logScores }] of lists.entries()) {
+        const twin = expected![n]![query]!
+        assert.equal(users.length, twin.users.length)
+        close(logScores, twin.logScores, 1e-4)
+        // Where two differ less than rounding, either may come first.
+        for (const [place, user] of users.entries())
+          if (user !== twin.users[place]) {
+            const near = logScores.map((score) => Math.abs(score - logScores[place]!))
+            assert(near.filter((distance) => distance < 1e-4).length > 1)
+          }
+      }
+  })
+}
+
+/** All that is made of pairs as events an hour apart; item n has the trait n % 7. */
+async function fittedOf(kernel: Kernel, { byUser, byItem }: BothPairs): Promise<Fitted> {
+  const eventCount = byUser.starts[byUser.rowCount]!
+  const events = {
+    ...{ userCount: byUser.rowCount, itemCount: byItem.rowCount, eventCount, weights: undefined },
+    ...{ starts: byUser.starts, items: byUser.columns },
+    times: sharedInts(eventCount).map((_, n) => 3600 * n),
+    end: 3600 * eventCount,
+  }
+  const past = {
+    ranges: { begins: byUser.starts.slice(0, -1), ends: byUser.starts.slice(1) },
+    ...{ now: 3600 * eventCount, horizon: 30 * 86_400 },
+  }
+  const traits = {
+    starts: sharedInts(byItem.rowCount + 1).map((_, n) => n),
+    traits: sharedInts(byItem.rowCount).map((_, n) => n % 7),
+    weights: sharedFloats32(7).fill(0.1),
+  }
+  const settings = { alpha0: 0.1, regularization: 1, sweeps: 2, factorCount: 32, seed: 5 }
+  return (await fit(kernel, events, past, settings, traits, signal)).fitted
+}
