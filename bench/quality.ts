@@ -68,7 +68,7 @@ export async function measure(
           predicted / observed,
           'ratio',
           undefined,
-          'predicted / observed interactions of random items',
+          'predicted / observed interactions of random queries',
         )
       }
       return summary(judged)
@@ -173,9 +173,9 @@ function mostActive(parted: Parted): Judged[] {
 async function levels(model: Model, { levels }: Parted) {
   let predicted = 0
   let observed = 0
-  for (const { item, events } of levels) {
+  for (const { items, events } of levels) {
     observed += events
-    for (const expected of await model.expected(queryOf(model, [item]), run.signal))
+    for (const expected of await model.expected(queryOf(model, items), run.signal))
       predicted += expected
   }
   return { predicted, observed }

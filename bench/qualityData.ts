@@ -91,11 +91,12 @@ export type Parted = {
   mostActive: string[]
   /** Users who acted on each item that the older part knows, events of theirs, and who had it before. */
   queries: { query: string; items: string[]; acted: string[]; before: string[] }[]
-  /** Items that the older part knows, at random, with their events of known users in the newer part. */
-  levels: { item: string; events: number }[]
+  /** Queries at random, also those on which nobody acted, with the events of known users in the newer part. */
+  levels: { items: string[]; events: number }[]
 }
 
 const queriesMax = 5000
+const levelsMax = 1000
 
 /**
  * Splits by SQL of its own. `aws`: each user's newest 20 %, rounded up, but never the only event. `time`: what happened
@@ -145,9 +146,9 @@ export async function part(
   )
   const levels = await readRows<Parted['levels'][number]>(
     connection,
-    `SELECT query AS item, (count(*) FILTER (held))::DOUBLE AS events
+    `SELECT list(DISTINCT ITEM_ID) AS items, (count(*) FILTER (held))::DOUBLE AS events
      FROM event SEMI JOIN known USING (USER_ID) JOIN wanted USING (ITEM_ID) GROUP BY query
-     ORDER BY hash(query) LIMIT ${queriesMax}`,
+     ORDER BY hash(query) LIMIT ${levelsMax}`,
   )
   const [count] = await readRows<{ users: number }>(
     connection,

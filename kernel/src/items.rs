@@ -94,7 +94,7 @@ impl Work for NeighbourRidge<'_> {
         require(lambda > 0.0 && lambda.is_finite(), "lambda must be positive and finite.");
         let most = most as usize;
         let mut together = vec![0u32; by_item.row_count];
-        let mut place = vec![u32::MAX; by_user.row_count];
+        let mut owned = vec![0u32; by_user.row_count];
         for n in call.range(&self.blocks, self.items.len()) {
             if call.stopped() {
                 return;
@@ -111,7 +111,7 @@ impl Work for NeighbourRidge<'_> {
             let right: Vec<f64> = near.iter().map(|(_, j)| together[*j] as f64).collect();
             met.iter().for_each(|j| together[*j] = 0);
             let m = near.len();
-            let gram = gram(by_item, &near, lambda, &mut place);
+            let gram = gram(by_item, &near, lambda, &mut owned);
             let solution = conjugate_gradients(&gram, &right, steps);
             let neighbours = self.neighbours.range(n * most, (n + 1) * most);
             let weights = self.neighbour_weights.range(n * most, (n + 1) * most);
@@ -123,52 +123,68 @@ impl Work for NeighbourRidge<'_> {
     }
 }
 
-/// G + lambda I: how many users have each two of the near items. `place` holds u32::MAX, before and after.
+/// Words of users that are counted together: so many of 200 items lie in the second-level cache.
+const WORDS: usize = 64;
+
+/// G + lambda I: how many users have each two of the near items. `owned` holds zeros, before and after.
 #[inline(always)]
-fn gram(by_item: Pairs, near: &[(f64, usize)], lambda: f64, place: &mut [u32]) -> Vec<f64> {
+fn gram(by_item: Pairs, near: &[(f64, usize)], lambda: f64, owned: &mut [u32]) -> Vec<f64> {
     let m = near.len();
     let mut gram = vec![0f64; m * m];
-    // The users of any of them, in the order in which they are met, and how many each has.
-    let mut users = vec![];
-    let mut owned: Vec<u32> = vec![];
-    for user in near.iter().flat_map(|(_, j)| by_item.row(*j)) {
-        if place[user] == u32::MAX {
-            place[user] = users.len() as u32;
-            users.push(user);
-            owned.push(0);
+    let mut met = vec![];
+    for (k, (_, j)) in near.iter().enumerate() {
+        for user in by_item.row(*j) {
+            if owned[user] == 0 {
+                met.push(user);
+            }
+            owned[user] += 1;
+            gram[k * m + k] += 1.0;
         }
-        owned[place[user] as usize] += 1;
     }
-    let words = users.len().div_ceil(64);
-    let by_pairs: usize = owned.iter().map(|count| (*count as usize).pow(2)).sum();
-    if by_pairs <= m * m * words {
-        // Few have many: each user counts for each two of its own.
-        let mut lists: Vec<Vec<u32>> = owned.iter().map(|count| Vec::with_capacity(*count as usize)).collect();
+    // Who has one of them only says nothing of two. The others get places, in the order in which they were met.
+    let mut starts = vec![0usize];
+    let mut pairs = 0;
+    for user in met.iter() {
+        let count = std::mem::replace(&mut owned[*user], 0) as usize;
+        if count > 1 {
+            owned[*user] = starts.len() as u32;
+            starts.push(starts.last().unwrap() + count);
+            pairs += count * (count - 1) / 2;
+        }
+    }
+    let words = (starts.len() - 1).div_ceil(64);
+    let places = |j: usize| by_item.row(j).filter_map(|user| (owned[user] as usize).checked_sub(1));
+    // To count a pair costs as much as to look at four words.
+    if 4 * pairs <= m * m / 2 * words {
+        let mut ends = starts.clone();
+        let mut lists = vec![0u32; *starts.last().unwrap()];
         for (k, (_, j)) in near.iter().enumerate() {
-            for user in by_item.row(*j) {
-                let list = &mut lists[place[user] as usize];
-                list.iter().for_each(|other| gram[k * m + *other as usize] += 1.0);
-                list.push(k as u32);
-                gram[k * m + k] += 1.0;
+            for place in places(*j) {
+                let list = starts[place]..ends[place];
+                lists[list].iter().for_each(|other| gram[k * m + *other as usize] += 1.0);
+                lists[ends[place]] = k as u32;
+                ends[place] += 1;
             }
         }
     } else {
         // A bit for each user: what two have in common is counted 64 users at a time.
-        let mut bits = vec![0u64; m * words];
+        let blocks = words.div_ceil(WORDS);
+        let mut bits = vec![[0u64; WORDS]; blocks * m];
         for (k, (_, j)) in near.iter().enumerate() {
-            for user in by_item.row(*j) {
-                bits[k * words + place[user] as usize / 64] |= 1 << (place[user] % 64);
+            for place in places(*j) {
+                bits[place / 64 / WORDS * m + k][place / 64 % WORDS] |= 1 << (place % 64);
             }
         }
-        let rows: Vec<&[u64]> = bits.chunks_exact(words).collect();
-        for k in 0..m {
-            for other in 0..=k {
-                let both = rows[k].iter().zip(rows[other]).map(|(a, b)| (a & b).count_ones() as u64).sum::<u64>();
-                gram[k * m + other] = both as f64;
+        for rows in bits.chunks_exact(m) {
+            for k in 0..m {
+                for other in 0..k {
+                    let both = rows[k].iter().zip(&rows[other]).map(|(a, b)| (a & b).count_ones()).sum::<u32>();
+                    gram[k * m + other] += both as f64;
+                }
             }
         }
     }
-    users.iter().for_each(|user| place[*user] = u32::MAX);
+    met.iter().for_each(|user| owned[*user] = 0);
     for k in 0..m {
         gram[k * m + k] += lambda;
         (0..k).for_each(|other| gram[other * m + k] = gram[k * m + other]);

@@ -6,6 +6,7 @@ use crate::door::{Call, In, Indexes, Out, require, width_of};
 use crate::scores::{FINITE, affinities, panels};
 use crate::simd::{Simd, Work};
 use napi_derive::napi;
+use std::ops::Range;
 
 /// Lists of columns and weights, one after the other; without weights each is 1.
 #[napi(object, object_to_js = false)]
@@ -49,48 +50,47 @@ impl Evidence<'_> {
         user_count
     }
 
-    /// out = evidence of all users for the queries of a block: queries x KINDS x users.
+    /// Affinities of all users to the queries of a block, which share one pass over the factors.
     #[inline(always)]
-    unsafe fn find<S: Simd>(&self, block: std::ops::Range<usize>, out: &mut [f32]) {
+    unsafe fn affinities<S: Simd>(&self, block: Range<usize>) -> Vec<f32> {
         let (width, user_count) = (width_of(self.width), self.user_count());
-        require(out.len() == block.len() * KINDS * user_count, "out must have room for the evidence of the block.");
-        out.fill(0.0);
+        let mut out = vec![0f32; block.len() * user_count];
         let panels = panels(self.rows, self.query_starts, width, block.clone());
         let users = &self.users[..user_count * width];
-        unsafe {
-            affinities::<S>(users, width, &panels, 0..user_count, &Out::of(out), KINDS * user_count, block.start)
-        };
-        for (query, out) in block.zip(out.chunks_mut(KINDS * user_count)) {
-            let (near, own, profile) = (&self.near, &self.owned, &self.traits);
-            let (items, traits) = (&self.item_users, &self.trait_users);
-            let others = [
-                (near, items, None),
-                (near, items, Some(self.item_newer)),
-                (near, items, Some(self.item_newest)),
-                (own, items, Some(self.item_counts)),
-                (own, items, Some(self.item_recents)),
-                (profile, traits, Some(self.trait_shares)),
-                (profile, traits, Some(self.trait_newer)),
-            ];
-            for ((lists, matrix, values), out) in others.iter().zip(out.chunks_mut(user_count).skip(1)) {
-                lists.spread(query, matrix, *values, out);
-            }
-            out.iter_mut().for_each(|value| *value = value.max(0.0));
-        }
+        unsafe { affinities::<S>(users, width, &panels, 0..user_count, &Out::of(&mut out), user_count, block.start) };
+        out
+    }
+
+    /// out = evidence of all users for a query, KINDS x users, of which the affinities are known.
+    fn find(&self, query: usize, affinities: &[f32], out: &mut [f32]) {
+        let user_count = affinities.len();
+        let (affinity, others) = out.split_at_mut(user_count);
+        affinity.copy_from_slice(affinities);
+        others.fill(0.0);
+        let (near, others) = others.split_at_mut(3 * user_count);
+        let (own, profile) = others.split_at_mut(2 * user_count);
+        let (items, traits) = (&self.item_users, &self.trait_users);
+        self.near.spread(query, items, [None, Some(self.item_newer), Some(self.item_newest)], near);
+        self.owned.spread(query, items, [Some(self.item_counts), Some(self.item_recents)], own);
+        self.traits.spread(query, traits, [Some(self.trait_shares), Some(self.trait_newer)], profile);
+        out.iter_mut().for_each(|value| *value = value.max(0.0));
     }
 }
 
 impl Lists<'_> {
-    /// out[u] += sum over the query's list of weight x matrix[column, u]
-    fn spread(&self, query: usize, matrix: &Lists, values: Option<&[f32]>, out: &mut [f32]) {
-        let size = matrix.columns.len().min(values.map_or(usize::MAX, <[f32]>::len));
+    /// out[n, u] += sum over the query's list of weight x matrix[column, u], whose values are `values[n]`, or 1.
+    fn spread<const N: usize>(&self, query: usize, matrix: &Lists, values: [Option<&[f32]>; N], out: &mut [f32]) {
+        let user_count = out.len() / N;
+        let size = values.iter().flatten().map(|all| all.len()).fold(matrix.columns.len(), usize::min);
         require(self.weights.is_none_or(|all| all.len() >= self.columns.len()), "Every column needs its weight.");
         for k in self.starts.range(query, self.columns.len()) {
             let weight = self.weights.map_or(1.0, |weights| weights[k]);
             for at in matrix.starts.range(self.columns.get(k), size) {
                 let user = matrix.columns.get(at);
-                require(user < out.len(), "columns hold an index past the users.");
-                out[user] += weight * values.map_or(1.0, |values| values[at]);
+                require(user < user_count, "columns hold an index past the users.");
+                for n in 0..N {
+                    out[n * user_count + user] += weight * values[n].map_or(1.0, |values| values[at]);
+                }
             }
         }
     }
@@ -110,8 +110,10 @@ impl Work for FindEvidence<'_> {
         let size = KINDS * self.evidence.user_count();
         let block = call.range(&self.blocks, self.evidence.query_starts.len().saturating_sub(1));
         self.out.apart(self.evidence.users);
-        let out = self.out.range(block.start * size, block.end * size);
-        unsafe { self.evidence.find::<S>(block, out) };
+        let affinities = unsafe { self.evidence.affinities::<S>(block.clone()) };
+        for (query, affinities) in block.zip(affinities.chunks(size / KINDS)) {
+            self.evidence.find(query, affinities, self.out.range(query * size, (query + 1) * size));
+        }
     }
 }
 
@@ -148,17 +150,18 @@ impl Work for RankUsers<'_> {
         let masks = self.masks.iter().flatten();
         require(masks.clone().all(|mask| mask.len() * 8 >= user_count), "A mask needs a bit for each user.");
         let result_count = self.result_starts.get(query_count);
-        let mut evidence = vec![0f32; block.len() * KINDS * user_count];
-        unsafe { self.evidence.find::<S>(block.clone(), &mut evidence) };
+        let affinities = unsafe { self.evidence.affinities::<S>(block.clone()) };
+        let mut evidence = vec![0f32; KINDS * user_count];
         let mut scores = vec![0f32; user_count];
         let mut spare = vec![];
-        for (query, evidence) in block.zip(evidence.chunks(KINDS * user_count)) {
+        for (query, affinities) in block.zip(affinities.chunks(user_count)) {
+            self.evidence.find(query, affinities, &mut evidence);
             let results = self.result_starts.range(query, result_count);
             for (n, form) in self.forms.iter().enumerate() {
                 if call.stopped() {
                     return;
                 }
-                form.score(query, query_count, &self.evidence.features, evidence, &mut scores);
+                form.score(query, query_count, &self.evidence.features, &evidence, &mut scores);
                 require(scores.iter().all(|score| score.is_finite()), FINITE);
                 let mut best = Best::new(results.len(), user_count, f32::NEG_INFINITY);
                 for (user, score) in scores.iter().enumerate() {
@@ -220,7 +223,7 @@ fn ln(x: f32) -> f32 {
         -1.666_805_8e-1,
         2.000_071_5e-1,
         -2.499_999_4e-1,
-        3.333_333_1e-1,
+        3.333_333e-1,
     ] {
         p = p * m + c;
     }

@@ -141,7 +141,13 @@ for (const instructions of sets) {
   })
 
   test(`${instructions}: co-occurrence and ridge weights are those of the twin`, async () => {
-    for (const pairs of [randomPairs(300, 60, 12), randomPairs(1, 20, 9), randomPairs(30, 1, 1)]) {
+    // Few users who have many, so that pairs are counted by bits, many who have few, and hardly anything.
+    for (const pairs of [
+      randomPairs(300, 60, 12),
+      randomPairs(900, 400, 4),
+      randomPairs(1, 20, 9),
+      randomPairs(30, 1, 1),
+    ]) {
       const items = Uint32Array.from({ length: pairs.byItem.rowCount + 1 }, (_, item) =>
         item === pairs.byItem.rowCount ? 0 : item,
       )

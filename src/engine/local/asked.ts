@@ -133,13 +133,17 @@ function alikeItems(
 
 async function neighboursOf(
   kernel: Kernel,
-  { pairs }: Fitted,
+  { pairs, neighbours = new Map() }: Fitted,
   sets: Uint32Array[],
   signal: AbortSignal,
 ): Promise<Map<number, Weighted>> {
-  const items = Uint32Array.from(new Set(sets.flatMap((set) => Array.from(set)))).sort()
+  const wanted = new Set<number>()
+  for (const set of sets) for (const item of set) if (!neighbours.has(item)) wanted.add(item)
+  const items = Uint32Array.from(wanted).sort()
   const found = await kernel.neighbourRidge(pairs, items, neighbourhood, signal)
-  return new Map(found.map(({ items: columns, weights }, n) => [items[n]!, { columns, weights }]))
+  for (const [n, { items: columns, weights }] of found.entries())
+    neighbours.set(items[n]!, { columns, weights })
+  return neighbours
 }
 
 export function traitsOf({ itemTraits }: Fitted, item: number): Weighted {

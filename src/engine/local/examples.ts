@@ -19,13 +19,13 @@ export type Ask = (
 
 /**
  * Held-out events of a newer part, of which `fitted` knows nothing, queries on which somebody acted there, and the sets
- * of items that could have been asked for, but on which nobody did.
+ * of items that could have been asked for, but on which nobody did; undefined where the level of scores does not matter.
  */
 export type HeldOut = {
   events: Events
   newer: Ranges
   queries: TestQueries
-  idle: Uint32Array[]
+  idle: Uint32Array[] | undefined
 }
 
 /** The queries with those users who have events in the past, and those on which no such user acted. */
@@ -42,11 +42,15 @@ export function ofKnownUsers(queries: TestQueries, { features }: Fitted) {
 
 /** Queries of which users are sampled. */
 export const exampleQueries = 400
-const idleQueries = 300
+const idleQueries = 200
+/** Numbers of evidence held at once. */
+const evidenceMax = 100_000_000
 const queriesAtOnce = 16
+/** Users of whom those who did not act are taken: so many at random stand for all. */
+const poolMax = 100_000
 const likelyShare = 0.02
 /** Users by which the likeliest are told apart. */
-const lookedMax = 20_000
+const lookedMax = 2000
 const perPart = 60
 const actedMax = 200
 
@@ -91,10 +95,17 @@ export async function examplesOf(
     for (let k = 0; k < evidenceFeatures.length; k++)
       examples.evidence.push(own[k * userCount + user]!)
   }
+  const known = new Uint32Array(userCount)
+    .map((_, user) => user)
+    .filter((user) => fitted.features.events[user]! > 0)
+  const pool = Uint32Array.from(sample(known.length, poolMax, draw), (n) => known[n]!)
+  const share = pool.length / known.length
+  const size = evidenceFeatures.length * userCount
+  const atOnce = Math.min(queriesAtOnce, Math.max(1, Math.floor(evidenceMax / size)))
   const chosen = sample(asked.length, exampleQueries, draw)
-  for (let from = 0; from < chosen.length; from += queriesAtOnce)
+  for (let from = 0; from < chosen.length; from += atOnce)
     await withMemory(async () => {
-      const some = chosen.subarray(from, from + queriesAtOnce)
+      const some = chosen.subarray(from, from + atOnce)
       const found = await findEvidence(
         kernel,
         fitted,
@@ -102,26 +113,26 @@ export async function examplesOf(
         signal,
       )
       for (const [n, query] of some.entries()) {
-        const size = evidenceFeatures.length * userCount
         const own = found.subarray(n * size, (n + 1) * size)
-        const { likely, rest } = othersOf(fitted, activity, acted[query]!, own, draw)
+        const { likely, rest } = othersOf(pool, activity, acted[query]!, own, draw)
         const positives = Uint32Array.from(acted[query]!.keys())
-        for (const [list, count, target] of [
-          [positives, actedMax, 1],
-          [likely, perPart, 0],
-          [rest, perPart, 0],
+        for (const [list, count, target, of] of [
+          [positives, actedMax, 1, 1],
+          [likely, perPart, 0, share],
+          [rest, perPart, 0, share],
         ] as const) {
           const picked = sample(list.length, count, draw)
-          for (const at of picked) add(query, list[at]!, target, list.length / picked.length, own)
+          const weight = list.length / picked.length / of
+          for (const at of picked) add(query, list[at]!, target, weight, own)
         }
       }
     })
   return examples
 }
 
-/** Users who did not act: the likeliest by a rough score, and the rest. */
+/** Users of the pool who did not act: the likeliest by a rough score, and the rest. */
 function othersOf(
-  { features }: Fitted,
+  pool: Uint32Array,
   activity: Float32Array,
   acted: Map<number, number>,
   evidence: Float32Array,
@@ -130,23 +141,17 @@ function othersOf(
   const userCount = activity.length
   const ownAt = evidenceFeatures.indexOf('own') * userCount
   const nearAt = evidenceFeatures.indexOf('neighbourhood') * userCount
-  const rough = new Float32Array(userCount)
-  const others = new Uint32Array(userCount)
-  let count = 0
-  for (let user = 0; user < userCount; user++) {
-    if (features.events[user] === 0 || acted.has(user)) continue
-    others[count++] = user
+  const others = pool.filter((user) => !acted.has(user))
+  const rough = Float32Array.from(others, (user) => {
     const own = Math.min(1, evidence[ownAt + user]!)
-    const evident = evidence[user]! + evidence[nearAt + user]! + own / 2
-    rough[user] = (evident + 1e-3) * activity[user]!
-  }
-  const looked = sample(count, lookedMax, draw)
-  const sorted = Float32Array.from(looked, (at) => rough[others[at]!]!).sort()
+    return (evidence[user]! + evidence[nearAt + user]! + own / 2 + 1e-3) * activity[user]!
+  })
+  const looked = sample(others.length, lookedMax, draw)
+  const sorted = Float32Array.from(looked, (at) => rough[at]!).sort()
   const cut = sorted[Math.floor((1 - likelyShare) * sorted.length)] ?? 0
-  const all = others.subarray(0, count)
   return {
-    likely: all.filter((user) => rough[user]! >= cut),
-    rest: all.filter((user) => rough[user]! < cut),
+    likely: others.filter((_, n) => rough[n]! >= cut),
+    rest: others.filter((_, n) => rough[n]! < cut),
   }
 }
 
@@ -192,11 +197,11 @@ export async function idleExamples(
   kernel: Kernel,
   fitted: Fitted,
   heldOut: HeldOut,
+  sets: Uint32Array[],
   ask: Ask,
   draw: Random,
   signal: AbortSignal,
 ): Promise<Examples> {
-  const sets = heldOut.idle
   const chosen = Array.from(sample(sets.length, idleQueries, draw), (n) => sets[n]!)
   const asked = await ask(kernel, fitted, chosen, signal)
   const examples = await examplesOf(kernel, fitted, heldOut, chosen, asked, draw, signal)

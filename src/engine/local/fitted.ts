@@ -1,5 +1,6 @@
 import type { UserFeature } from '../engine.ts'
 import { evenBlocks, type Factors, sharedFloats32, sharedFloats64, sharedInts } from './arrays.ts'
+import type { Weighted } from './asked.ts'
 import { normaliserOf } from './evaluate.ts'
 import { type AlsSettings, factorise } from './factorise.ts'
 import { historyWidth } from './history.ts'
@@ -24,6 +25,8 @@ export type Fitted = {
   itemTraits: ItemTraits
   /** Users of each trait, and the shares of their events that have it. */
   traitUsers: Columns & Record<'shares' | 'newer', Float32Array>
+  /** The nearest items of those that were asked for, kept while a score is learned. */
+  neighbours?: Map<number, Weighted>
 }
 
 /** Events up to a moment, in seconds since the first event, and the horizon after it. */
@@ -63,7 +66,18 @@ export async function fit(
   await kernel.run('userHistory', { ...when, blocks, out: userHistory }, blocks.length - 1, signal)
   const features = featuresOf(userHistory, normaliser)
   const traitUsers = await usersOfTraits(kernel, events, ranges, itemTraits, signal)
-  const fitted = { pairs, history, ...itemSums, users, items, features, itemTraits, traitUsers }
+  const neighbours = new Map<number, Weighted>()
+  const fitted = {
+    pairs,
+    history,
+    ...itemSums,
+    users,
+    items,
+    features,
+    itemTraits,
+    traitUsers,
+    neighbours,
+  }
   return { fitted, userHistory }
 }
 

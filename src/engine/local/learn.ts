@@ -17,15 +17,16 @@ import type { Kernel } from './kernel.ts'
 import { maskOf } from './masks.ts'
 import { onePercent, type SegmentMetrics, segmentMetrics } from './metrics.ts'
 import { poissonRegression } from './poisson.ts'
-import { type Random, random, sample } from './random.ts'
+import { random, sample } from './random.ts'
 import { rankUsers } from './score.ts'
 
 export type Learned = Pick<ModelDocument, 'score' | 'candidates' | 'interactionsPerUser'>
 
 const examplesSeed = 13
 const blendRidge = 2e-3
-/** Queries that candidates are compared on are no more than make so many scores, but those that they are fitted to. */
+/** Queries that candidates are compared on are no more than make so many scores of each, but at least so many. */
 const evaluatedMax = 10_000_000
+const comparedMin = 100
 
 /** How queries are asked, the candidates, and how many queries they are compared on at most. */
 export type Method = { ask: Ask; candidates: Candidates; queriesMax: number }
@@ -44,20 +45,35 @@ export async function learn(
     return { score, candidates: [], interactionsPerUser: 1 }
   }
   const draw = random(seed, examplesSeed)
-  const most = Math.max(exampleQueries, Math.floor(evaluatedMax / fitted.users.rowCount))
-  const compared = picked(heldOut.queries, Math.min(most, queriesMax), draw)
-  const sets = compared.map(({ items }) => items)
+  const most = Math.floor(evaluatedMax / fitted.users.rowCount)
+  const wanted = Math.min(queriesMax, Math.max(exampleQueries, most))
+  const queries = Array.from(
+    sample(heldOut.queries.length, wanted, draw),
+    (n) => heldOut.queries[n]!,
+  )
+  const sets = queries.map(({ items }) => items)
   const asked = await ask(kernel, fitted, sets, signal)
   const examples = await examplesOf(kernel, fitted, heldOut, sets, asked, draw, signal)
   const scores: Score[] = []
   for (const candidate of candidates.all)
     scores.push(await fitCandidate(candidate, examples, fitted, signal))
-  const metrics = await evaluate(kernel, fitted, compared, asked, scores, signal)
-  const idle = await idleExamples(kernel, fitted, heldOut, ask, draw, signal)
-  const queryWeight = heldOut.queries.length / Math.min(exampleQueries, sets.length)
-  const best = scores[bestOf(metrics.map(({ recalls }) => recalls))]!
+  const compared = Array.from(sample(queries.length, Math.max(comparedMin, most), draw))
+  const metrics = await evaluate(
+    kernel,
+    fitted,
+    compared.map((n) => queries[n]!),
+    compared.map((n) => asked[n]!),
+    scores,
+    signal,
+  )
+  let best = scores[bestOf(metrics.map(({ recalls }) => recalls))]!
+  if (heldOut.idle) {
+    const idle = await idleExamples(kernel, fitted, heldOut, heldOut.idle, ask, draw, signal)
+    const queryWeight = heldOut.queries.length / Math.min(exampleQueries, sets.length)
+    best = levelled(best, [{ ...examples, queryWeight }, idle], fitted)
+  }
   return {
-    score: levelled(best, [{ ...examples, queryWeight }, idle], fitted),
+    score: best,
     candidates: scores.map((score, n) => {
       const { recall, hits } = metrics[n]!
       return { ...score, recall, hits }
@@ -172,6 +188,3 @@ export async function evaluate(
     return metrics
   })
 }
-
-const picked = (queries: TestQueries, count: number, draw: Random): TestQueries =>
-  Array.from(sample(queries.length, count, draw), (n) => queries[n]!)

@@ -120,8 +120,8 @@ async function measure(rounds: Rounds, older: Ranges, newer: Ranges) {
 
 const day = 86_400
 /** Queries that candidates are compared on. */
-const comparedQueries = 1500
-const coldQueries = 300
+const comparedQueries = 800
+const coldQueries = 200
 /** Fewer held-out queries, or fewer users who acted in them, tell nothing. */
 const queriesMin = 25
 const actedMin = 200
@@ -181,7 +181,11 @@ async function learnFrom(
   }
   const { queries, idle } = await heldOutQueries(rounds, fitted, newer)
   const known = ofKnownUsers(queries, fitted)
-  const heldOut = { events, newer, queries: known.queries, idle: [...idle, ...known.idle] }
+  const heldOut = {
+    ...{ events, newer, queries: known.queries },
+    // What is only measured ranks alike at any level.
+    idle: phase === 'learn' ? [...idle, ...known.idle] : undefined,
+  }
   const hasTraits = rounds.traits.weights.length > 0
   const candidates = candidatesOf(hasTraits, plan.model === 'itemAttributeAffinity')
   const warm = { ask: askForItems, candidates, queriesMax: comparedQueries }
