@@ -203,9 +203,11 @@ async function measured(server: Server, work: () => Promise<void>): Promise<Meas
   await settle(pid)
   const idle = delayPath && (await idleDelay(server, delayPath))
   const began = performance.now()
+  const childrenMb = watchChildren(pid)
   await work()
   const seconds = (performance.now() - began) / 1000
-  const found = { seconds, peakMb: await peakMb(pid) }
+  const [own, others] = [await peakMb(pid), childrenMb()]
+  const found = { seconds, peakMb: own === undefined ? undefined : own + others }
   if (!idle) return found
   return { ...found, delays: { idle, busy: await delaySince(delayPath, pid) } }
 }
@@ -231,8 +233,25 @@ async function settle(pid: number): Promise<void> {
 async function peakMb(pid: number): Promise<number | undefined> {
   const path = `/proc/${pid}/status`
   if (!existsSync(path)) return undefined
-  const [, kilobytes] = /VmHWM:\s+(\d+) kB/.exec(await readFile(path, 'utf8')) ?? []
+  const [, kilobytes = 0] = /VmHWM:\s+(\d+) kB/.exec(await readFile(path, 'utf8')) ?? []
   return (Number(kilobytes) * 1024) / 1e6
+}
+
+/** From now on, the most memory that one of a server's processes of trainings has held; 0 where there was none. */
+function watchChildren(pid: number): () => number {
+  let most = 0
+  const path = `/proc/${pid}/task/${pid}/children`
+  const look = async () => {
+    // A process may end at any moment.
+    const children = await readFile(path, 'utf8').catch(() => '')
+    for (const child of children.split(' ').filter(Boolean))
+      most = Math.max(most, (await peakMb(Number(child)).catch(() => 0)) ?? 0)
+  }
+  const timer = setInterval(look, 100)
+  return () => {
+    clearInterval(timer)
+    return most
+  }
 }
 
 /** The files of a data directory that match a pattern. */

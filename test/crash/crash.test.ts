@@ -1,4 +1,5 @@
 import { deepEqual, equal, match, notEqual, ok, rejects } from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -187,8 +188,14 @@ test('a kill or a SIGTERM in the middle of the numbers costs nothing but time', 
   await createSolution(first.personalize, 'big', 128)
   await createVersion(first.personalize, 'big')
   await numbersBegun(first)
+  const training = childrenOf(first.server.child.pid!)
+  equal(training.length, 1)
   first.server.child.kill('SIGKILL')
   ok(!(await first.server.ended).log.includes('trained'), 'the kill came before the model')
+  for (let waits = 0; training.some(isRunning); waits++) {
+    ok(waits < 100, 'the process of the training outlives the server by 2 s')
+    await sleep(20)
+  }
   first.personalize.destroy()
 
   const second = await begin('big')
@@ -243,6 +250,18 @@ test('a kill in the middle of an output leaves nothing under its name', async (t
     await filesLeft(scratch, 0)
   })
 })
+
+const childrenOf = (pid: number) =>
+  spawnSync('pgrep', ['-P', `${pid}`])
+    .stdout.toString()
+    .split('\n')
+    .filter(Boolean)
+    .map(Number)
+
+function isRunning(pid: number): boolean {
+  const state = spawnSync('ps', ['-o', 'stat=', '-p', `${pid}`]).stdout.toString()
+  return state !== '' && !state.startsWith('Z')
+}
 
 /** Bytes of a file; 0 once it has got its final name, as the small `_CHECK` does at once. */
 async function sizeOf(path: string): Promise<number> {

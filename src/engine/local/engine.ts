@@ -10,7 +10,7 @@ import { openThreads } from './threads.ts'
 import { openTrainings } from './trainings.ts'
 
 /**
- * The engine of one machine: each training has a thread with a DuckDB within `duck`, and it as well as all models
+ * The engine of one machine: each training has a process with a DuckDB within `duck`, and it as well as all models
  * together have `duck.threads` worker threads that compute with the code that `kernel` names (`chooseInstructions`;
  * CannotStart where the machine lacks it). Threads start at the first use; those of a training end with it, the others
  * with `close()`.

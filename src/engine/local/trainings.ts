@@ -1,12 +1,13 @@
+import { type ChildProcess, type ForkOptions, fork } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
+import { fileURLToPath } from 'node:url'
 import type { DuckOptions } from '../../data/duck.ts'
 import { JobFailure } from '../../errors.ts'
 import type { Engine, ModelDocument, Run, Snapshot, TrainingPlan } from '../engine.ts'
 import type { Instructions } from './native.ts'
 
-/** What the thread of a training is started with; any message to it stops it. */
+/** The first message to the process of a training; any later one stops it. */
 export type TrainingData = {
   plan: TrainingPlan
   snapshot: Snapshot
@@ -21,70 +22,89 @@ export type TrainingNews =
   | { failure: string }
   | { error: unknown }
 
-// The compiled package holds trainThread.js beside trainings.js.
-const threadUrl = new URL(
-  import.meta.url.endsWith('.ts') ? './trainThread.ts' : './trainThread.js',
-  import.meta.url,
+// The compiled package holds trainProcess.js beside trainings.js.
+const processPath = fileURLToPath(
+  new URL(
+    import.meta.url.endsWith('.ts') ? './trainProcess.ts' : './trainProcess.js',
+    import.meta.url,
+  ),
 )
 
+const options: ForkOptions = {
+  serialization: 'advanced',
+  stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+}
+
 /**
- * Trainings in threads of their own, each with a heap, compute threads and a DuckDB within `duck`: the event loop of
- * the caller only passes news on. A training settles once its thread has let go of the work; then the thread ends, and
- * with it goes all memory that the training held. `close()` stops trainings and waits for their threads.
+ * Trainings in processes of their own, each with compute threads and a DuckDB within `duck`: the event loop of the
+ * caller only passes news on, and memory that runs out ends no more than the training. A training settles once its
+ * process has ended. `close()` stops trainings and waits for that.
  */
 export function openTrainings(
   duck: DuckOptions,
   instructions: Instructions,
 ): Pick<Engine, 'train' | 'close'> {
   const closing = new AbortController()
-  const threads = new Set<Promise<void>>()
+  const running = new Set<Promise<unknown>>()
   let count = 0
   return {
     async train(plan, snapshot, folder, run) {
       const signal = AbortSignal.any([run.signal, closing.signal])
       signal.throwIfAborted()
-      const scratch = join(duck.scratch, `training-${++count}`)
+      const scratch = join(duck.scratch, `training-${process.pid}-${++count}`)
       const data = { plan, snapshot, folder, instructions, duck: { ...duck, scratch } }
-      const worker = new Worker(threadUrl, { workerData: data satisfies TrainingData })
-      const ended = new Promise((resolve) => worker.once('exit', resolve))
-        .then(() => rm(scratch, { recursive: true, force: true }))
-        .finally(() => threads.delete(ended))
-      threads.add(ended)
-      const document = await result(worker, { ...run, signal })
-      // The thread may have written the model before it heard that it shall stop.
-      if (signal.aborted) await rm(folder, { recursive: true, force: true })
-      signal.throwIfAborted()
-      return document
+      const child = fork(processPath, options)
+      const ended = endOf(child).then(() => rm(scratch, { recursive: true, force: true }))
+      running.add(ended)
+      try {
+        child.send(data satisfies TrainingData)
+        return await result(child, ended, { ...run, signal })
+      } finally {
+        await ended
+        running.delete(ended)
+        // It may have written the model before it heard that it shall stop.
+        if (signal.aborted) await rm(folder, { recursive: true, force: true })
+        signal.throwIfAborted()
+      }
     },
     async close() {
       closing.abort(new Error('The engine is closed.'))
-      await Promise.all(threads)
+      await Promise.all(running)
     },
   }
 }
 
-async function result(worker: Worker, { signal, progress }: Run): Promise<ModelDocument> {
+/** A process has ended when its messages are read too; one that could not start has neither event. */
+const endOf = async (child: ChildProcess) => {
+  if (child.pid === undefined) return
+  await Promise.all(
+    ['exit', 'disconnect'].map((event) => new Promise((end) => child.once(event, end))),
+  )
+}
+
+async function result(
+  child: ChildProcess,
+  ended: Promise<void>,
+  { signal, progress }: Run,
+): Promise<ModelDocument> {
   const { promise, resolve, reject } = Promise.withResolvers<ModelDocument>()
   let hasBegun = false
-  worker.on('message', (news: TrainingNews) => {
+  child.on('message', (news: TrainingNews) => {
     hasBegun = true
     if ('progress' in news) progress(...news.progress)
     else if ('document' in news) resolve(news.document)
     else reject('failure' in news ? new JobFailure(news.failure) : news.error)
   })
-  worker.on('error', reject)
-  worker.on('exit', (code) => reject(new Error(`The thread of a training ended: code ${code}.`)))
-  const stop = () => {
-    worker.postMessage('stop')
-    // It hears that once it has loaded its code.
-    if (!hasBegun) reject(signal.reason)
-  }
+  child.on('error', reject)
+  ended.then(() => {
+    const { signalCode, exitCode } = child
+    reject(new Error(`The process of a training ended: ${signalCode ?? `code ${exitCode}`}.`))
+  }, reject)
+  // It hears a message once it has loaded its code; until then it has nothing to let go of.
+  const stop = () => (hasBegun ? child.send('stop') : child.kill('SIGKILL'))
   signal.addEventListener('abort', stop, { once: true })
   try {
     return await promise
-  } catch (error) {
-    signal.throwIfAborted()
-    throw error
   } finally {
     signal.removeEventListener('abort', stop)
   }
