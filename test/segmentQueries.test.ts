@@ -176,6 +176,11 @@ describe('strict mode', () => {
     }
   })
 
+  test('tags of ours are tags like any other', async () => {
+    const tags = [{ tagKey: 'openpersonalize:scores', tagValue: 'csv' }]
+    equal((await strict.ask('tagged', [{ itemId: 'i00' }], { tags })).length, 1)
+  })
+
   test('expressions have = and AND only', async () => {
     const refused: [string, RegExp][] = [
       ['ITEMS.GENRES = "tea" OR ITEMS.GENRES = "wine"', /position 22: found "OR", expected AND or/],

@@ -5,7 +5,7 @@
  */
 export async function* segmentLine(
   input: string,
-  ids: AsyncIterable<Uint8Array>,
+  ids: AsyncIterable<string | Uint8Array>,
   numbers: AsyncIterable<string> | Iterable<string> = [],
 ): AsyncGenerator<string | Uint8Array> {
   yield `{"input": ${input}, "output": {"usersList": [`

@@ -43,7 +43,7 @@ export type Run = {
 
 /** What is learned, as written to `model.json` in the model folder. Bytes depend on plan and snapshot only. */
 export type ModelDocument = {
-  formatVersion: 4
+  formatVersion: 5
   plan: TrainingPlan
   userCount: number
   /** Items with events; `coldItemCount` more are in the Items dataset only. */
@@ -58,6 +58,8 @@ export type ModelDocument = {
   coldScore?: Score
   /** The candidates of `score` on the validation events, for people who ask why. */
   candidates: (Score & { recall: number; hits: number })[]
+  /** Where times tell: the log of a user's events in the horizon, a linear function of its history (`userHistory`). */
+  activity?: { intercept: number; coefficients: number[] }
   /** What the score was fitted to foresee: as planned, or the newest fifth where times tell too little. */
   foresees: TrainingPlan['foresees']
   /** Interactions of a user with a query in the horizon, where there is at least one: expected = score x this. */
@@ -145,6 +147,8 @@ export type Model = {
   /** Each user's expected interactions within the horizon; more never stands behind less in `segment`. */
   expected(query: SegmentQuery, signal: AbortSignal): Promise<Float32Array>
   explain(query: SegmentQuery, user: number, signal: AbortSignal): Promise<Explanation>
+  /** The log of the score of a user with average features of whom nothing else is known. */
+  unknownUser(query: SegmentQuery, signal: AbortSignal): Promise<number>
   /**
    * The ids of these users as JSON strings, commas between, in chunks of a few megabytes. A chunk holds until the next
    * is asked for, from this list or another.
@@ -159,6 +163,11 @@ export type Engine = {
   kernel: string
   /** Reads the snapshot, writes the model folder whole or not at all (the caller names a fresh folder). */
   train(plan: TrainingPlan, snapshot: Snapshot, folder: string, run: Run): Promise<ModelDocument>
+  /**
+   * Writes a model that scores as the one in `model` does but knows the users and events of this snapshot, those of
+   * items without events in training left out. JobFailure where none are left, and as `open`.
+   */
+  foldIn(model: string, snapshot: Snapshot, folder: string, run: Run): Promise<ModelDocument>
   /** What is written about a model, without opening it. Throws JobFailure as `open`. */
   describe(folder: string): Promise<ModelDocument>
   /** Throws JobFailure where another version wrote the folder. */

@@ -1,14 +1,19 @@
+import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
+import { withConnection } from '../data/duck.ts'
 import { type Files, InvalidLocation, type ObjectWriter, type StoredObject } from '../data/files.ts'
 import { type Filter, parseFilter } from '../data/filterExpression.ts'
+import { openScoreTable, type ScoreTable } from '../data/scoreTable.ts'
 import type { Model } from '../engine/engine.ts'
 import { JobFailure } from '../errors.ts'
 import type { Quota } from '../limits.ts'
 import { builtRecipe, type Recipe } from '../recipes/index.ts'
 import { openVersion } from '../segments/models.ts'
-import { outputFolder, outputName } from '../segments/outputs.ts'
+import { type NewUsersOfJob, newUsersOf } from '../segments/newUsers.ts'
+import { outputFolder, outputName, scoresName } from '../segments/outputs.ts'
 import { type Asker, answers, asker, type Tally } from '../segments/segmentAnswers.ts'
+import { snapshotPaths } from '../segments/snapshotPaths.ts'
 import { get, patch, type Resource } from '../store/resource.ts'
 import type { Job, JobRun } from './job.ts'
 
@@ -22,11 +27,15 @@ export const batchSegmentJob: Job<'batchSegmentJob'> = async (ctx, job, run) => 
   const recipe = builtRecipe(version.doc.recipeArn)
   const inputs = job.internal.inputs ?? (await recordedInputs(ctx, job))
   const output = outputFolder(job)
-  const outputs = outputNames(inputs, output)
+  const { scores = false, foldIn = false } = job.internal
+  requireFreeNames(inputs, output, scores)
   await writeEmpty(ctx.files, `${output}_CHECK`)
   run.step('output checked')
 
-  const folder = join(ctx.config.dataDir, version.internal.model!)
+  const trained = join(ctx.config.dataDir, version.internal.model!)
+  const folder = foldIn ? join(run.scratch, 'model') : trained
+  if (foldIn)
+    await ctx.engine.foldIn(trained, snapshotPaths(ctx, job.internal.snapshot), folder, run)
   const source = {
     recipe,
     filter: await filterOf(ctx, job),
@@ -38,10 +47,12 @@ export const batchSegmentJob: Job<'batchSegmentJob'> = async (ctx, job, run) => 
   try {
     const { model } = opened
     const asking = asker(ctx, opened, source)
+    const newUsers = newUsersOf(ctx, model, source, run.scratch, run.signal)
+    const part = { recipe, asker: asking, model, newUsers, tally }
     for (const [index, input] of inputs.entries()) {
       run.progress('segment', index, inputs.length)
-      const part = { recipe, asker: asking, model, input, output: outputs[index]!, tally }
-      await answerObject(ctx, run, part)
+      if (scores) await answerWithScores(ctx, run, { ...part, input }, output)
+      else await answerObject(ctx, run, { ...part, input, table: undefined }, output)
       run.step(`output ${index + 1} written`)
     }
   } finally {
@@ -132,8 +143,11 @@ async function filterOf(
 }
 
 /** Two inputs that would share an output are refused, and one that an output would replace. */
-function outputNames(inputs: readonly StoredObject[], output: string): string[] {
-  const names = inputs.map(({ url }) => outputName(output, url))
+function requireFreeNames(inputs: readonly StoredObject[], output: string, scores: boolean): void {
+  const names = inputs.flatMap(({ url }) => [
+    outputName(output, url),
+    ...(scores ? [scoresName(output, url)] : []),
+  ])
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice)
     throw new JobFailure(
@@ -145,7 +159,6 @@ function outputNames(inputs: readonly StoredObject[], output: string): string[] 
       `Invalid S3 output path. The answers would replace the input ${overwritten.url}; ` +
         'choose another output folder.',
     )
-  return names
 }
 
 async function writeEmpty(files: Files, url: string): Promise<void> {
@@ -162,26 +175,55 @@ type Part = {
   recipe: Recipe
   asker: Asker
   model: Model
+  newUsers: NewUsersOfJob
   input: StoredObject
-  output: string
   tally: Tally
+  table: ScoreTable | undefined
+}
+
+/** Writes the scores of an object's answers beside them, as one Parquet file. */
+async function answerWithScores(
+  ctx: Context,
+  run: JobRun,
+  part: Omit<Part, 'table'>,
+  output: string,
+): Promise<void> {
+  const path = join(run.scratch, 'scores.parquet')
+  await withConnection(
+    ctx.duck,
+    async (connection) => {
+      const table = await openScoreTable(connection)
+      await answerObject(ctx, run, { ...part, table }, output)
+      await table.write(path, part.newUsers.idFiles(), part.model.document.interactionsPerUser)
+    },
+    run.signal,
+  )
+  const url = scoresName(output, part.input.url)
+  const writer = await ctx.files.create(url).catch(invalid('Invalid S3 output path'))
+  try {
+    for await (const chunk of createReadStream(path)) await writer.write(chunk)
+    await writer.finish()
+  } catch (error) {
+    await writer.abort()
+    throw error
+  }
 }
 
 async function answerObject(
   ctx: Context,
   run: JobRun,
-  { recipe, asker, model, input, output, tally }: Part,
+  { recipe, input, ...question }: Part,
+  output: string,
 ): Promise<void> {
   const quota: Quota =
     recipe.query === 'itemId' ? 'itemAffinityLines' : 'itemAttributeAffinityLines'
   const most = ctx.config.quotas[quota]
   const lines = atMost(ctx.files.lines(input.url), most, input.url)
   const writer: ObjectWriter = await ctx.files
-    .create(output)
+    .create(outputName(output, input.url))
     .catch(invalid('Invalid S3 output path'))
   try {
-    for await (const chunk of answers({ asker, model, lines, tally }, run))
-      await writer.write(chunk)
+    for await (const chunk of answers({ ...question, lines }, run)) await writer.write(chunk)
     run.step('output complete')
     await writer.finish()
   } catch (error) {

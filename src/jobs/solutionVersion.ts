@@ -1,11 +1,9 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Context } from '../context.ts'
 import { parseSchema } from '../data/schema.ts'
-import type { Snapshot } from '../engine/engine.ts'
 import { builtRecipe } from '../recipes/index.ts'
 import { defaultHorizonDays, trainingPlan } from '../recipes/userSegmentation.ts'
-import type { DatasetFile, SnapshotFiles } from '../store/resource.ts'
+import { snapshotPaths } from '../segments/snapshotPaths.ts'
 import type { Job } from './job.ts'
 
 /**
@@ -32,7 +30,8 @@ export const solutionVersion: Job<'solutionVersion'> = async (ctx, version, run)
   await rm(folder, { recursive: true, force: true })
   const { metrics } = await ctx.engine.train(
     plan,
-    trainingSnapshot(ctx, internal.snapshot),
+    // Of bulk data, segments train on FULL imports only. Spec D.9 [D26].
+    snapshotPaths(ctx, internal.snapshot, ({ mode }) => mode === 'FULL'),
     folder,
     run,
   )
@@ -41,16 +40,5 @@ export const solutionVersion: Job<'solutionVersion'> = async (ctx, version, run)
   return {
     doc: { ...doc, trainingHours: Number(hours.toFixed(3)) },
     internal: { ...internal, model, metrics },
-  }
-}
-
-/** Of bulk data, segments train on FULL imports only. Spec D.9 [D26]. */
-function trainingSnapshot(ctx: Context, snapshot: SnapshotFiles): Snapshot {
-  const paths = (files: DatasetFile[]) =>
-    files.filter((file) => file.mode === 'FULL').map((file) => join(ctx.config.dataDir, file.path))
-  return {
-    interactions: paths(snapshot.interactions),
-    items: paths(snapshot.items),
-    users: paths(snapshot.users),
   }
 }

@@ -24,13 +24,31 @@ export const createBatchSegmentJob: Operation<'CreateBatchSegmentJob'> = (ctx, c
       parent: version.arn,
       status: 'CREATE PENDING',
       doc: { ...doc, numResults },
-      internal: { snapshot },
+      internal: { snapshot, ...(!ctx.config.strict && wishesOf(tags)) },
       tags,
     })
     await requireRoomForJob(ctx, tx, caller, 'batchSegmentJob', 'pendingBatchSegmentJobs')
     await ctx.queue.enqueue(tx, 'batchSegmentJob', batchSegmentJobArn)
     return { batchSegmentJobArn }
   })
+
+/** What tags of ours ask for. */
+function wishesOf(tags: readonly { tagKey: string; tagValue: string }[]): {
+  foldIn?: true
+  scores?: true
+} {
+  const asks = (key: string, yes: string, no?: string): boolean => {
+    const tag = tags.findLast(({ tagKey }) => tagKey === key)
+    if (tag === undefined || tag.tagValue === no) return false
+    if (tag.tagValue === yes) return true
+    const right = no === undefined ? `'${yes}'` : `'${yes}' or '${no}'`
+    throw invalidInput(`The tag ${key} is '${tag.tagValue}'; it must be ${right}.`)
+  }
+  return {
+    ...(asks('openpersonalize:fold-in', 'true', 'false') && { foldIn: true }),
+    ...(asks('openpersonalize:scores', 'parquet') && { scores: true }),
+  }
+}
 
 export const describeBatchSegmentJob = describe<'DescribeBatchSegmentJob'>('batchSegmentJob')
 export const listBatchSegmentJobs = listOf(

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
 import type { Context } from '../context.ts'
 import { parseItemAttributes } from '../data/attributeExpression.ts'
 import type { Filter } from '../data/filterExpression.ts'
@@ -12,6 +11,7 @@ import {
   type QueryLine,
   requireQuery,
 } from '../data/queryLine.ts'
+import type { ScoreTable } from '../data/scoreTable.ts'
 import { failedLine, segmentLine } from '../data/segmentLine.ts'
 import { maskKey, userMask } from '../data/userMask.ts'
 import type { Model, Run, Segment, SegmentQuery, SegmentRequest } from '../engine/engine.ts'
@@ -19,17 +19,32 @@ import { limits } from '../limits.ts'
 import type { Recipe } from '../recipes/index.ts'
 import type { SnapshotFiles } from '../store/resource.ts'
 import type { OpenVersion } from './models.ts'
-import { spreadOf } from './spread.ts'
+import type { NewUsersOfJob } from './newUsers.ts'
+import { numbersOf } from './numbers.ts'
+import { snapshotPaths } from './snapshotPaths.ts'
 
 /** One input line, understood or not. */
 type Asked =
-  | { input: string; request: SegmentRequest; scores: boolean }
+  | {
+      input: string
+      request: SegmentRequest
+      scores: boolean
+      filterValues: Record<string, string>
+    }
   | { input: string; error: string }
 
 /** How many lines were read, blank ones aside, and how many of them were JSON. */
 export type Tally = { lines: number; json: number }
 
-type Question = { asker: Asker; model: Model; lines: AsyncIterable<string>; tally: Tally }
+type Question = {
+  asker: Asker
+  model: Model
+  newUsers: NewUsersOfJob
+  lines: AsyncIterable<string>
+  tally: Tally
+  /** Gets the scores of all lines where it is there. */
+  table: ScoreTable | undefined
+}
 
 /** What the lines of one job, or of one request, have in common. */
 export type Source = {
@@ -55,7 +70,8 @@ export function asker(ctx: Context, { model, items }: OpenVersion, source: Sourc
         const query = await queryOf(line, model, items, strict)
         const resultCount = line.numResults ?? numResults
         const mask = await masks(line.filterValues)
-        return { input: line.input, request: { query, resultCount, mask }, scores: line.scores }
+        const { input, scores, filterValues } = line
+        return { input, request: { query, resultCount, mask }, scores, filterValues }
       } catch (error) {
         if (error instanceof LineError) return { input: lineInput(text), error: error.message }
         throw error
@@ -69,54 +85,64 @@ export function asker(ctx: Context, { model, items }: OpenVersion, source: Sourc
  * and what is wrong with one line becomes that line's error. Adds to `tally` what was read.
  */
 export async function* answers(
-  { asker, model, lines, tally }: Question,
+  { asker, model, newUsers, lines, tally, table }: Question,
   run: Run,
 ): AsyncGenerator<string | Uint8Array> {
+  let line = 0
   for await (const block of blocks(lines, asker, model, tally)) {
     run.signal.throwIfAborted()
     const requests = block.flatMap((asked) => ('request' in asked ? [asked.request] : []))
     const segments = (await model.segment(requests, run)).values()
     for (const asked of block) {
+      line++
       if ('error' in asked) {
         yield failedLine(asked.input, asked.error)
         continue
       }
-      const segment = segments.next().value!
-      const numbers = asked.scores ? numbersOf(model, asked.request, segment, run.signal) : []
-      yield* segmentLine(asked.input, model.idText(segment.users, run.signal), numbers)
+      const { request, filterValues } = asked
+      const known = segments.next().value!
+      // Nothing says of a new user whom it is like.
+      const most = 'users' in request.query ? 0 : request.resultCount - known.users.length
+      const unknown = await newUsers.first(most, filterValues)
+      const ids = idText(model, newUsers, known.users, unknown, run.signal)
+      const segment = await whole(model, request, known, unknown, run.signal)
+      await table?.add(line, segment.users, segment.logScores)
+      const numbers = asked.scores ? numbersOf(model, request, segment, run.signal) : []
+      yield* segmentLine(asked.input, ids, numbers)
     }
   }
 }
 
-/** Numbers written at once. */
-const numbersAtOnce = 4096
-
-/** What a line with `scores` says of each listed user, and how all users are spread. */
-async function* numbersOf(
+async function* idText(
   model: Model,
-  { query, mask }: SegmentRequest,
-  { logScores }: Segment,
+  newUsers: NewUsersOfJob,
+  known: Uint32Array,
+  unknown: Uint32Array,
   signal: AbortSignal,
-): AsyncGenerator<string> {
-  const { interactionsPerUser } = model.document
-  const numbers: [string, (score: number) => number][] = [
-    ['scores', (score) => score],
-    ['expected', (score) => score * interactionsPerUser],
-    ['probabilities', (score) => -Math.expm1(-score)],
-  ]
-  for (const [name, of] of numbers) {
-    yield `, "${name}": [`
-    for (let from = 0; from < logScores.length; from += numbersAtOnce) {
-      const some = Array.from(logScores.subarray(from, from + numbersAtOnce), (log) =>
-        Number(of(Math.exp(log)).toPrecision(6)),
-      )
-      yield (from > 0 ? ',' : '') + some.join(',')
-      await setImmediate()
-    }
-    yield ']'
-  }
-  const { liftCurve } = await spreadOf(await model.expected(query, signal), mask)
-  yield `, "liftCurve": ${JSON.stringify(liftCurve)}`
+): AsyncGenerator<string | Uint8Array> {
+  yield* model.idText(known, signal)
+  if (unknown.length === 0) return
+  if (known.length > 0) yield ','
+  yield* newUsers.idText(unknown)
+}
+
+/** A segment with users at its end of whom nothing is known: none scores more than those before. */
+async function whole(
+  model: Model,
+  { query }: SegmentRequest,
+  { users, logScores }: Segment,
+  unknown: Uint32Array,
+  signal: AbortSignal,
+): Promise<Segment> {
+  if (unknown.length === 0) return { users, logScores }
+  const size = users.length + unknown.length
+  const all = { users: new Uint32Array(size), logScores: new Float32Array(size) }
+  const logScore = await model.unknownUser(query, signal)
+  all.users.set(users)
+  all.users.set(unknown, users.length)
+  all.logScores.set(logScores)
+  all.logScores.fill(Math.min(logScore, logScores.at(-1) ?? logScore), users.length)
+  return all
 }
 
 function isJson(line: string): boolean {
@@ -204,8 +230,7 @@ function maskCache(
   { filter, snapshot }: Source,
   model: Model,
 ): (values: Record<string, string>) => Promise<Uint8Array | undefined> {
-  const paths = (files: readonly { path: string }[]) =>
-    files.map(({ path }) => join(ctx.config.dataDir, path))
+  const paths = snapshotPaths(ctx, snapshot)
   const cache = new Map<string, Uint8Array>()
   return async (values) => {
     if (!filter) return undefined
@@ -216,7 +241,7 @@ function maskCache(
         ctx.duck,
         filter,
         values,
-        { interactions: paths(snapshot.interactions), users: paths(snapshot.users) },
+        paths,
         join(model.folder, 'users.parquet'),
         model.document.userCount,
       ))

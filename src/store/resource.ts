@@ -52,6 +52,9 @@ type Internals = {
   filter: { fields: string[] }
   batchSegmentJob: {
     snapshot: SnapshotFiles
+    /** Whether users and events that came after the training count, and whether scores are written. */
+    foldIn?: true
+    scores?: true
     /** The input objects, once they have been listed. */
     inputs?: { url: string; bytes: number }[]
   }

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { Score } from '../../src/engine/engine.ts'
 import { sharedFloats32, sharedInts } from '../../src/engine/local/arrays.ts'
 import { askForItems, findEvidence } from '../../src/engine/local/asked.ts'
+import { factorise } from '../../src/engine/local/factorise.ts'
 import { type Fitted, fit } from '../../src/engine/local/fitted.ts'
 import type { BothPairs, Kernel } from '../../src/engine/local/kernel.ts'
 import { nativeInstructions } from '../../src/engine/local/native.ts'
@@ -86,5 +87,6 @@ async function fittedOf(kernel: Kernel, { byUser, byItem }: BothPairs): Promise<
     weights: sharedFloats32(7).fill(0.1),
   }
   const settings = { alpha0: 0.1, regularization: 1, sweeps: 2, factorCount: 32, seed: 5 }
-  return (await fit(kernel, events, past, settings, traits, signal)).fitted
+  const factors = (pairs: BothPairs) => factorise(kernel, pairs, settings, signal)
+  return (await fit(kernel, events, past, factors, settings.seed, traits, signal)).fitted
 }

@@ -1,10 +1,11 @@
+import type { ModelDocument } from '../engine.ts'
 import { historyWidth } from './history.ts'
 import { poissonRegression } from './poisson.ts'
 import { random, sample } from './random.ts'
 import type { Ranges } from './split.ts'
 
 /** How many events a user has in the horizon, by `userHistory`. */
-export type Activity = { intercept: number; coefficients: number[] }
+export type Activity = NonNullable<ModelDocument['activity']>
 
 const activityUsers = 100_000
 const activityRidge = 1e-3

@@ -24,6 +24,7 @@ export function localEngine(options: { duck: DuckOptions; kernel: KernelChoice }
   return {
     kernel: said,
     train: trainings.train,
+    foldIn: trainings.foldIn,
     describe: readDocument,
     async open(folder, signal) {
       const memory = collectMemory()

@@ -34,10 +34,7 @@ export async function explain(
     user: (feature) => fitted.features[feature][user]!,
     asked,
   }
-  const means = Object.fromEntries(
-    userFeatures.map((feature) => [feature, meanOf(fitted.features[feature])]),
-  )
-  const nobody: Known = { evidence: () => 0, user: (feature) => means[feature]!, asked }
+  const nobody = unknownUser(fitted, asked)
   const parts = new Map<string, { value: number; contribution: number }>()
   let unknown = 0
   for (const term of score.terms) {
@@ -61,6 +58,20 @@ export async function explain(
     ],
     history: await historyOf(kernel, loaded, known, score, user, asked, signal),
   }
+}
+
+/** A user with average features of whom nothing else is known. */
+function unknownUser({ features }: Fitted, asked: Asked): Known {
+  const means = Object.fromEntries(
+    userFeatures.map((feature) => [feature, meanOf(features[feature])]),
+  )
+  return { evidence: () => 0, user: (feature) => means[feature]!, asked }
+}
+
+/** The log of that user's score. */
+export function unknownUserScore(fitted: Fitted, asked: Asked, { terms }: Score): number {
+  const nobody = unknownUser(fitted, asked)
+  return terms.reduce((sum, term) => sum + term.weight * termValue(term, nobody), 0)
 }
 
 function meanOf(values: Float32Array): number {

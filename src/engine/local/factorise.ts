@@ -20,21 +20,34 @@ export async function factorise(
 ): Promise<{ users: Factors; items: Factors }> {
   const { byUser, byItem } = pairs
   const { factorCount, seed } = settings
-  const optionsOf = ({ columnCount }: Pairs, steps: number | undefined): SolveOptions => ({
+  const optionsOf = ({ columnCount }: Pairs): SolveOptions => ({
     ...ridges(byUser, settings, columnCount),
-    steps,
+    steps: stepsPerSolve,
   })
   const deviation = 0.1 / Math.sqrt(factorCount)
   const users = await kernel.init(byUser.rowCount, factorCount, deviation, seed, signal)
   const items = await kernel.init(byItem.rowCount, factorCount, deviation, ~seed, signal)
   for (let sweep = 0; sweep < settings.sweeps; sweep++) {
     onSweep(sweep)
-    await kernel.alsSweep(byUser, users, items, optionsOf(byUser, stepsPerSolve), signal)
-    await kernel.alsSweep(byItem, items, users, optionsOf(byItem, stepsPerSolve), signal)
+    await kernel.alsSweep(byUser, users, items, optionsOf(byUser), signal)
+    await kernel.alsSweep(byItem, items, users, optionsOf(byItem), signal)
   }
   onSweep(settings.sweeps)
-  await kernel.alsSweep(byUser, users, items, optionsOf(byUser, undefined), signal)
+  await solveUsers(kernel, byUser, users, items, settings, signal)
   return { users, items }
+}
+
+/** The users' factors that fit these items best, solved exactly. */
+export function solveUsers(
+  kernel: Kernel,
+  byUser: Pairs,
+  users: Factors,
+  items: Factors,
+  settings: AlsSettings,
+  signal: AbortSignal,
+): Promise<void> {
+  const options = { ...ridges(byUser, settings, byUser.columnCount), steps: undefined }
+  return kernel.alsSweep(byUser, users, items, options, signal)
 }
 
 /** What the least squares of a row among `columnCount` columns have beside its pairs. */

@@ -2,7 +2,6 @@ import type { UserFeature } from '../engine.ts'
 import { evenBlocks, type Factors, sharedFloats32, sharedFloats64, sharedInts } from './arrays.ts'
 import type { Weighted } from './asked.ts'
 import { normaliserOf } from './evaluate.ts'
-import { type AlsSettings, factorise } from './factorise.ts'
 import { historyWidth } from './history.ts'
 import type { BothPairs, Kernel } from './kernel.ts'
 import type { Events } from './prepare.ts'
@@ -34,19 +33,22 @@ export type Past = { ranges: Ranges; now: number; horizon: number }
 
 const userBlock = 4096
 
+/** Makes the factors of users and items from pairs. */
+export type Factorise = (pairs: BothPairs) => Promise<{ users: Factors; items: Factors }>
+
 /** `userHistory` is what the verb of that name says. Until a regression says better, activity is the events. */
 export async function fit(
   kernel: Kernel,
   events: Events,
   { ranges, now, horizon }: Past,
-  settings: AlsSettings & { factorCount: number; seed: number },
+  factorise: Factorise,
+  seed: number,
   itemTraits: ItemTraits,
   signal: AbortSignal,
-  onSweep?: (done: number) => void,
 ): Promise<{ fitted: Fitted; userHistory: Float32Array }> {
   const pairs = await pairsOf(kernel, events, ranges, signal)
-  const { users, items } = await factorise(kernel, pairs, settings, signal, onSweep)
-  const normaliser = await normaliserOf(kernel, users, items, settings.seed, signal)
+  const { users, items } = await factorise(pairs)
+  const normaliser = await normaliserOf(kernel, users, items, seed, signal)
   const when = { times: events.times, ...ranges, now, horizon }
   const { starts: itemStarts, columns } = pairs.byItem
   const history = {

@@ -3,7 +3,7 @@ import type { Model, SegmentQuery } from '../engine.ts'
 import { collectMemory, type Memory, sharedBytes, withMemory } from './arrays.ts'
 import { type Asked, askForItems, askForNewItems } from './asked.ts'
 import { askForUsers } from './askForUsers.ts'
-import { explain } from './explain.ts'
+import { explain, unknownUserScore } from './explain.ts'
 import type { IdLines, Kernel } from './kernel.ts'
 import { maskWithout } from './masks.ts'
 import type { LoadedModel } from './modelFiles.ts'
@@ -95,6 +95,11 @@ export async function openModel(
       withMemory(async () => {
         const { asked, score } = await ask(kernel, opened(), query, signal)
         return explain(kernel, opened(), asked, score, user, signal)
+      }),
+    unknownUser: (query, signal) =>
+      withMemory(async () => {
+        const { asked, score } = await ask(kernel, opened(), query, signal)
+        return unknownUserScore(opened().fitted, asked, score)
       }),
     async *idText(users, signal) {
       const { userIds } = opened()

@@ -58,7 +58,10 @@ function arraysOf(fitted: Fitted): Record<string, ArrayBufferView> {
   }
 }
 
-export const formatVersion = 4
+/** The items of a model folder: index, id and attribute columns. */
+export const itemsPath = (folder: string) => join(folder, names.items)
+
+export const formatVersion = 5
 /** One call of the system reads or writes less than 2 GiB. */
 const sliceBytes = 64 << 20
 

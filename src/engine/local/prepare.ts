@@ -46,9 +46,43 @@ export async function prepareEvents(
   if (snapshot.interactions.length === 0)
     throw new JobFailure('The dataset group has no interactions to train on.')
   await selectEvents(connection, plan.events, snapshot.interactions)
-  const { eventCount, userCount, itemCount } = await requireEnough(connection, plan.events)
+  const itemCount = await requireEnough(connection, plan.events)
   await connection.run(dictionarySql('modelUser', 'userId', 'id'))
   await connection.run(dictionarySql('modelItem', 'itemId', jsonId))
+  return readEvents(connection, plan, itemCount)
+}
+/**
+ * The events with the first `itemCount` items of the table `modelItem`, which is there; the table `modelUser` is made
+ * from them. JobFailure where there are none.
+ */
+export async function eventsWithItems(
+  connection: DuckDBConnection,
+  plan: TrainingPlan,
+  snapshot: Snapshot,
+  itemCount: number,
+): Promise<Events> {
+  await selectEvents(connection, plan.events, snapshot.interactions)
+  await connection.run(
+    `DELETE FROM event WHERE itemId NOT IN (SELECT id FROM modelItem WHERE "index" < ${itemCount})`,
+  )
+  await connection.run(dictionarySql('modelUser', 'userId', 'id'))
+  const events = await readEvents(connection, plan, itemCount)
+  if (events.eventCount === 0)
+    throw new JobFailure('No interaction is with an item that the solution version was trained on.')
+  return events
+}
+
+/** Reads the table `event`, numbered by `modelUser` and `modelItem`, and drops it. */
+async function readEvents(
+  connection: DuckDBConnection,
+  plan: TrainingPlan,
+  itemCount: number,
+): Promise<Events> {
+  const [row] = await readRows<Record<string, bigint>>(
+    connection,
+    'SELECT (SELECT count(*) FROM event) AS events, (SELECT count(*) FROM modelUser) AS users',
+  )
+  const [eventCount, userCount] = [Number(row!.events), Number(row!.users)]
   const events = {
     ...{ eventCount, userCount, itemCount },
     starts: sharedInts(userCount + 1),
@@ -119,7 +153,8 @@ function requireColumn(types: Map<string, string>, column: string, what: string)
     )
 }
 
-async function requireEnough(connection: DuckDBConnection, rules: EventRule[]) {
+/** How many items there are. */
+async function requireEnough(connection: DuckDBConnection, rules: EventRule[]): Promise<number> {
   const [row] = await readRows<Record<string, bigint>>(
     connection,
     `SELECT coalesce(sum(n), 0)::BIGINT AS events, count(*) AS users,
@@ -141,7 +176,7 @@ async function requireEnough(connection: DuckDBConnection, rules: EventRule[]) {
   }
   if (active < activeUsersShareMin * userCount)
     throw new JobFailure('Dataset has fewer than 1% of users with at least 2 interactions each.')
-  return { eventCount, userCount, itemCount }
+  return itemCount
 }
 
 // DuckDB orders text by its UTF-8 bytes.

@@ -8,9 +8,9 @@ import { candidatesOf, coldCandidates } from './candidates.ts'
 import { chooseSettings, type QueriesOf } from './choose.ts'
 import { attributeQueries, itemQueries } from './evaluate.ts'
 import { ofKnownUsers } from './examples.ts'
-import type { AlsSettings } from './factorise.ts'
+import { type AlsSettings, factorise } from './factorise.ts'
 import { type Fitted, fit, type Past } from './fitted.ts'
-import type { Kernel } from './kernel.ts'
+import type { BothPairs, Kernel } from './kernel.ts'
 import { evaluate, learn } from './learn.ts'
 import { isIn } from './masks.ts'
 import { namedMetrics } from './metrics.ts'
@@ -70,6 +70,7 @@ export async function train(
     score: learned.score,
     ...('coldScore' in learned && { coldScore: learned.coldScore }),
     candidates: learned.candidates,
+    ...(learned.activity && { activity: learned.activity }),
     foresees,
     interactionsPerUser: learned.interactionsPerUser,
     metrics,
@@ -118,7 +119,8 @@ async function measure(rounds: Rounds, older: Ranges, newer: Ranges) {
   })
 }
 
-const day = 86_400
+/** Seconds. */
+export const day = 86_400
 /** Queries that candidates are compared on. */
 const comparedQueries = 800
 const coldQueries = 200
@@ -209,7 +211,8 @@ async function fitPast(
   const { factorCount, seed } = plan
   const tell = (done: number) => run.progress(phase, done, als.sweeps + 1)
   const settings = { ...als, factorCount, seed }
-  const made = await fit(kernel, events, past, settings, traits, run.signal, tell)
+  const factors = (pairs: BothPairs) => factorise(kernel, pairs, settings, run.signal, tell)
+  const made = await fit(kernel, events, past, factors, seed, traits, run.signal)
   tell(als.sweeps + 1)
   return made
 }

@@ -2,6 +2,7 @@ import { setPriority } from 'node:os'
 import { openDuck, withConnection } from '../../data/duck.ts'
 import { JobFailure } from '../../errors.ts'
 import type { Run } from '../engine.ts'
+import { foldIn } from './foldIn.ts'
 import { threadKernel } from './kernel.ts'
 import { writeModel } from './modelFiles.ts'
 import { openThreads } from './threads.ts'
@@ -20,7 +21,7 @@ process.once('message', (data: TrainingData) => trainOne(data))
 const tell = (news: TrainingNews) =>
   new Promise<void>((resolve) => process.send!(news, () => resolve()))
 
-async function trainOne({ plan, snapshot, folder, instructions, duck }: TrainingData) {
+async function trainOne({ of, snapshot, folder, instructions, duck }: TrainingData) {
   const stop = new AbortController()
   process.once('message', () => stop.abort())
   const run: Run = { signal: stop.signal, progress: (...progress) => void tell({ progress }) }
@@ -31,7 +32,9 @@ async function trainOne({ plan, snapshot, folder, instructions, duck }: Training
     const document = await withConnection(
       await openDuck(duck),
       async (connection) => {
-        const trained = await train(kernel, connection, plan, snapshot, run)
+        const trained = await ('plan' in of
+          ? train(kernel, connection, of.plan, snapshot, run)
+          : foldIn(kernel, connection, of.model, snapshot, run))
         run.progress('write', 0, 1)
         await writeModel(connection, trained, folder, run.signal)
         run.progress('write', 1, 1)

@@ -7,9 +7,9 @@ import { JobFailure } from '../../errors.ts'
 import type { Engine, ModelDocument, Run, Snapshot, TrainingPlan } from '../engine.ts'
 import type { Instructions } from './native.ts'
 
-/** The first message to the process of a training; any later one stops it. */
+/** The first message to the process of a training, of a plan or upon a model; any later one stops it. */
 export type TrainingData = {
-  plan: TrainingPlan
+  of: { plan: TrainingPlan } | { model: string }
   snapshot: Snapshot
   folder: string
   instructions: Instructions
@@ -43,30 +43,37 @@ const options: ForkOptions = {
 export function openTrainings(
   duck: DuckOptions,
   instructions: Instructions,
-): Pick<Engine, 'train' | 'close'> {
+): Pick<Engine, 'train' | 'foldIn' | 'close'> {
   const closing = new AbortController()
   const running = new Set<Promise<unknown>>()
   let count = 0
-  return {
-    async train(plan, snapshot, folder, run) {
-      const signal = AbortSignal.any([run.signal, closing.signal])
+  const run = async (
+    of: TrainingData['of'],
+    snapshot: Snapshot,
+    folder: string,
+    job: Run,
+  ): Promise<ModelDocument> => {
+    const signal = AbortSignal.any([job.signal, closing.signal])
+    signal.throwIfAborted()
+    const scratch = join(duck.scratch, `training-${process.pid}-${++count}`)
+    const data = { of, snapshot, folder, instructions, duck: { ...duck, scratch } }
+    const child = fork(processPath, options)
+    const ended = endOf(child).then(() => rm(scratch, { recursive: true, force: true }))
+    running.add(ended)
+    try {
+      child.send(data satisfies TrainingData)
+      return await result(child, ended, { ...job, signal })
+    } finally {
+      await ended
+      running.delete(ended)
+      // It may have written the model before it heard that it shall stop.
+      if (signal.aborted) await rm(folder, { recursive: true, force: true })
       signal.throwIfAborted()
-      const scratch = join(duck.scratch, `training-${process.pid}-${++count}`)
-      const data = { plan, snapshot, folder, instructions, duck: { ...duck, scratch } }
-      const child = fork(processPath, options)
-      const ended = endOf(child).then(() => rm(scratch, { recursive: true, force: true }))
-      running.add(ended)
-      try {
-        child.send(data satisfies TrainingData)
-        return await result(child, ended, { ...run, signal })
-      } finally {
-        await ended
-        running.delete(ended)
-        // It may have written the model before it heard that it shall stop.
-        if (signal.aborted) await rm(folder, { recursive: true, force: true })
-        signal.throwIfAborted()
-      }
-    },
+    }
+  }
+  return {
+    train: (plan, ...rest) => run({ plan }, ...rest),
+    foldIn: (model, ...rest) => run({ model }, ...rest),
     async close() {
       closing.abort(new Error('The engine is closed.'))
       await Promise.all(running)
