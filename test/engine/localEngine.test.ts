@@ -8,6 +8,7 @@ import { parseItemAttributes } from '../../src/data/attributeExpression.ts'
 import { type Duck, withConnection } from '../../src/data/duck.ts'
 import { openItems } from '../../src/data/itemAttributes.ts'
 import type { Run, Snapshot, TrainingPlan } from '../../src/engine/engine.ts'
+import { localEngine } from '../../src/engine/local/engine.ts'
 import { JobFailure } from '../../src/errors.ts'
 import { asked, bench, idsOf, plan, quiet, twoCommunities, write } from './communities.ts'
 
@@ -290,4 +291,47 @@ test('an item column may have a name that the model uses too', async (t) => {
   t.after(() => items.close())
   const query = parseItemAttributes('ITEMS.ID = "a" AND ITEMS.INDEX = "b" AND ITEMS.FILE = "c"')
   assert.equal((await items.matching(query)).length, 60)
+})
+
+type Scored = { users: number[]; scores: number[] }
+
+test('kernel and twin train models that rank the same users with the same scores', async (t) => {
+  const { folder, duck, engine } = await bench(t)
+  const snapshot = await twoCommunities(folder, duck)
+  const twin = localEngine({
+    duck: { threads: 2, memoryBytes: 5e8, scratch: join(folder, 'scratch') },
+    kernel: 'reference',
+  })
+  t.after(() => twin.close())
+  const attributes = [{ name: 'COLOR', kind: 'category' as const }]
+  for (const model of ['itemAffinity', 'itemAttributeAffinity'] as const) {
+    const segments: Scored[][] = []
+    for (const each of [engine, twin]) {
+      const path = join(folder, `${model}-${segments.length}`)
+      await each.train({ ...plan, model, attributes }, snapshot, path, quiet)
+      const opened = await each.open(path, quiet.signal)
+      const requests = Array.from({ length: 60 }, (_, item) => asked(Uint32Array.of(item), 400))
+      const lists = await opened.segment(requests, quiet)
+      segments.push(
+        lists.map(({ users, logScores }) => ({
+          users: Array.from(users),
+          scores: Array.from(logScores, Math.exp),
+        })),
+      )
+      await opened.close()
+    }
+    const [ours, twins] = segments as [Scored[], Scored[]]
+    let [moved, worst] = [0, 0]
+    for (const [n, { users, scores }] of ours.entries()) {
+      const theirs = new Map(twins[n]!.users.map((user, k) => [user, twins[n]!.scores[k]!]))
+      for (const [k, user] of users.entries()) {
+        worst = Math.max(worst, Math.abs(theirs.get(user)! - scores[k]!))
+        // Nobody stands elsewhere but for neighbours whose scores rounding makes change places.
+        if (user !== twins[n]!.users[k]) moved++
+      }
+    }
+    t.diagnostic(`${model}: scores differ by ${worst}, ${moved} of 24,000 places`)
+    assert(worst < 1e-4, `${worst}`)
+    assert(moved < 240, `${moved}`)
+  }
 })
