@@ -42,7 +42,7 @@ export function ofKnownUsers(queries: TestQueries, { features }: Fitted) {
 
 /** Queries of which users are sampled. */
 export const exampleQueries = 400
-const idleQueries = 200
+const idleQueries = 400
 /** Numbers of evidence held at once. */
 const evidenceMax = 100_000_000
 const queriesAtOnce = 16
@@ -65,6 +65,8 @@ export type Examples = {
   targets: number[]
   /** How many users of its query each stands for. */
   weights: number[]
+  /** How much each query says: 1 / sqrt(users who acted), or the largest few would decide. */
+  says: number[]
   /** How many queries each query stands for. */
   queryWeight: number
   interactionsPerUser: number
@@ -85,6 +87,7 @@ export async function examplesOf(
   const activity = fitted.features.activity.map(Math.exp)
   const examples: Examples = {
     ...{ asked, query: [], user: [], evidence: [], targets: [], weights: [], queryWeight: 1 },
+    says: acted.map(({ size }) => 1 / Math.sqrt(Math.max(1, size))),
     interactionsPerUser: interactionsPerUser(acted),
   }
   const add = (query: number, user: number, target: number, weight: number, own: Float32Array) => {

@@ -1,4 +1,4 @@
-import type { ModelDocument, Score } from '../engine.ts'
+import { type ModelDocument, queryFeatures, type Score, type ScoreTerm } from '../engine.ts'
 import { withMemory } from './arrays.ts'
 import type { Asked } from './asked.ts'
 import type { Candidate, Candidates } from './candidates.ts'
@@ -24,6 +24,7 @@ export type Learned = Pick<ModelDocument, 'score' | 'candidates' | 'interactions
 
 const examplesSeed = 13
 const blendRidge = 2e-3
+const levelRidge = 1e-4
 /** Queries that candidates are compared on are no more than make so many scores of each, but at least so many. */
 const evaluatedMax = 10_000_000
 const comparedMin = 100
@@ -70,7 +71,7 @@ export async function learn(
   if (heldOut.idle) {
     const idle = await idleExamples(kernel, fitted, heldOut, heldOut.idle, ask, draw, signal)
     const queryWeight = heldOut.queries.length / Math.min(exampleQueries, sets.length)
-    best = levelled(best, [{ ...examples, queryWeight }, idle], fitted)
+    best = await levelled(best, [{ ...examples, queryWeight }, idle], fitted, signal)
   }
   return {
     score: best,
@@ -116,7 +117,10 @@ async function fitCandidate(
     {
       ...{ width, values },
       targets: Float32Array.from(examples.targets),
-      weights: Float32Array.from(examples.weights),
+      weights: Float32Array.from(
+        examples.weights,
+        (weight, row) => weight * examples.says[examples.query[row]!]!,
+      ),
     },
     blendRidge,
     signal,
@@ -140,21 +144,49 @@ function scoreOf({ name, columns }: Candidate, intercept: number, coefficients: 
 const logScoreOf = ({ terms }: Score, examples: Examples, row: number, fitted: Fitted) =>
   terms.reduce((sum, term) => sum + term.weight * valueIn(term, examples, row, fitted), 0)
 
-/** The score with the constant by which it foresees as many users as acted. */
-function levelled(score: Score, parts: Examples[], fitted: Fitted): Score {
-  let acted = 0
-  let foreseen = 0
+/**
+ * The score with the level by which it foresees as many users as acted, also on queries on which nobody did: a Poisson
+ * regression of what happened over what the score says, on the features of the query alone. No user moves within one.
+ */
+async function levelled(
+  score: Score,
+  parts: Examples[],
+  fitted: Fitted,
+  signal: AbortSignal,
+): Promise<Score> {
+  const width = queryFeatures.length
+  const values: number[] = []
+  const targets: number[] = []
+  const weights: number[] = []
   for (const examples of parts)
     for (let row = 0; row < examples.query.length; row++) {
-      const weight = examples.weights[row]! * examples.queryWeight
-      acted += weight * examples.targets[row]!
-      foreseen += weight * Math.exp(logScoreOf(score, examples, row, fitted))
+      const { features } = examples.asked[examples.query[row]!]!
+      const said = Math.exp(logScoreOf(score, examples, row, fitted))
+      values.push(...queryFeatures.map((feature) => features[feature]))
+      // What happened is Poisson with the rate said x exp(level).
+      targets.push(examples.targets[row]! / said)
+      weights.push(examples.weights[row]! * examples.queryWeight * said)
     }
-  const shift = Math.log(acted / foreseen)
-  const terms = score.terms.map((term) =>
-    term.feature === 'constant' ? { ...term, weight: term.weight + shift } : term,
+  const { intercept, coefficients } = await poissonRegression(
+    {
+      ...{ width, values: Float32Array.from(values) },
+      ...{ targets: Float32Array.from(targets), weights: Float32Array.from(weights) },
+    },
+    levelRidge,
+    signal,
   )
-  return { ...score, terms }
+  const level: ScoreTerm[] = [
+    { feature: 'constant', weight: intercept },
+    ...queryFeatures.map((feature, k) => ({ feature, weight: coefficients[k]! })),
+  ]
+  const others = score.terms.filter(
+    ({ feature }) => !level.some((term) => term.feature === feature),
+  )
+  const sums = level.map((term) => {
+    const own = score.terms.filter(({ feature }) => feature === term.feature)
+    return { ...term, weight: own.reduce((sum, { weight }) => sum + weight, term.weight) }
+  })
+  return { ...score, terms: [...sums, ...others] }
 }
 
 /** Metrics of each score on the queries. */
