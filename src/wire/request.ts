@@ -10,6 +10,9 @@ export type Request = {
   url: string
   headers: IncomingHttpHeaders
   body: Uint8Array
+  /** Of the connection: what a proxy says of others is not believed. */
+  sourceIp: string
+  isSecure: boolean
 }
 
 /** What goes back. */
