@@ -7,6 +7,9 @@ import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Personalize } from '@aws-sdk/client-personalize'
 import { stringify } from 'yaml'
+import { arnTypes } from '../src/arn.ts'
+import { operationNames } from '../src/contract.ts'
+import { plainAddress } from '../src/wire/request.ts'
 import { roleArn, server } from './harness.ts'
 import { schemaTexts } from './smallShop.ts'
 import { send } from './wireServer.ts'
@@ -285,6 +288,25 @@ test('aws:SourceIp and aws:SecureTransport are those of the connection, whatever
     const wanted = { target: 'ListSchemas', headers, accessKeyId, secretAccessKey }
     equal((await send(s.url, wanted)).code, 'AccessDeniedException')
   }
+})
+
+test('an address is the same, however its socket writes it', () => {
+  for (const [written, address] of [
+    ['203.0.113.7', '203.0.113.7'],
+    ['::ffff:203.0.113.7', '203.0.113.7'],
+    ['fe80::1%eth0', 'fe80::1'],
+    ['::ffff:1', '::ffff:1'],
+    ['2001:db8::1', '2001:db8::1'],
+    [undefined, ''],
+  ])
+    equal(plainAddress(written), address)
+})
+
+test('each noun that can be created has a word for its ARN', () => {
+  const created = operationNames.flatMap((name) => /^Create(.*)/.exec(name)?.[1] ?? [])
+  ok(created.length > 10)
+  for (const noun of created)
+    ok(Object.hasOwn(arnTypes, noun.charAt(0).toLowerCase() + noun.slice(1)), noun)
 })
 
 test('variables: a caller has what is named after it', async () => {

@@ -9,7 +9,7 @@ import { wireLimits } from '../limits.ts'
 import { watchFiles } from '../watch.ts'
 import { failure, handle } from './handle.ts'
 import { connectionLimits, type Listening, openPort } from './port.ts'
-import type { Answer, Request } from './request.ts'
+import { type Answer, plainAddress, type Request } from './request.ts'
 import { readTls } from './tls.ts'
 
 /** What a test narrows; the limits are in `wireLimits`. */
@@ -89,8 +89,7 @@ const requestOf = ({ id, method, raw, headers, body, ip, protocol }: FastifyRequ
   url: raw.url ?? '/',
   headers,
   body: body instanceof Uint8Array ? body : new Uint8Array(),
-  // A closed socket has none; one for both kinds writes IPv4 as IPv6, and IPv6 may come with its zone.
-  sourceIp: (ip ?? '').replace(/^::ffff:(?=[\d.]+$)/i, '').replace(/%.*$/, ''),
+  sourceIp: plainAddress(ip),
   isSecure: protocol === 'https',
 })
 
