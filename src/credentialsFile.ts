@@ -13,7 +13,8 @@ const accountPattern = /^\d{12}$/
 export function parseYaml(path: string, text: string, account: string): Map<string, Credential> {
   const file = `The credentials file ${path}`
   // The failsafe schema leaves every value the text that it is: 012345678901 stays an account, no becomes no Boolean.
-  const document = parseDocument(text, { schema: 'failsafe', prettyErrors: true })
+  // Warnings of the library would quote the file.
+  const document = parseDocument(text, { schema: 'failsafe', logLevel: 'error' })
   const [broken] = document.errors
   if (broken) {
     const [{ line, col } = { line: 1, col: 1 }] = broken.linePos ?? []

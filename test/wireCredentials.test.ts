@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import fc from 'fast-check'
 import { pino } from 'pino'
 import { ConfigError } from '../src/config.ts'
 import { openCredentials, readCredentials } from '../src/credentials.ts'
+import { parseIni, parseYaml } from '../src/credentialsFile.ts'
 import { decide } from '../src/policy.ts'
 
 const account = '123456789012'
@@ -197,6 +199,58 @@ test('a file in YAML or JSON that cannot be used is refused with the place, and 
       doesNotMatch(error.message, /wJalr/)
       return true
     })
+})
+
+test('whatever stands in the file, it is used or refused by ConfigError, without its secrets', async (t) => {
+  const warned: Error[] = []
+  const warn = (warning: Error) => warned.push(warning)
+  process.on('warning', warn)
+  t.after(() => process.off('warning', warn))
+  const words = [
+    '{',
+    '}',
+    '[',
+    ']',
+    ': ',
+    '- ',
+    '\n',
+    '*read',
+    '&read',
+    '"',
+    "'",
+    '!!x',
+    '<<',
+    '?',
+    '|',
+    '#',
+    '%',
+    '---',
+  ]
+  const more = fc.oneof(fc.constantFrom(...words, '__proto__', '${', 'null', '\t'), fc.string())
+  const text = yaml.replaceAll('"x"', '"wJalrXUtnFEMI/K7MDENG+bPxRfiCY"')
+  const place = fc.nat({ max: text.length })
+  const seen = { used: 0, refused: 0 }
+  fc.assert(
+    fc.property(fc.array(fc.tuple(place, fc.nat(20), more), { maxLength: 3 }), (edits) => {
+      const edited = edits.reduce(
+        (rest, [at, length, word]) => rest.slice(0, at) + word + rest.slice(at + length),
+        text,
+      )
+      for (const parse of [parseYaml, parseIni])
+        try {
+          ok(parse('keys', edited, account).size > 0)
+          seen.used++
+        } catch (error) {
+          ok(error instanceof ConfigError, `${edited}: ${(error as Error).stack}`)
+          doesNotMatch(error.message, /wJalrXUtnFEMI/)
+          seen.refused++
+        }
+    }),
+    { numRuns: 800, seed: 5 },
+  )
+  ok(seen.used > 100 && seen.refused > 100, JSON.stringify(seen))
+  await sleep(10)
+  deepEqual(warned, [])
 })
 
 test('a changed file counts a moment later; while it is broken the old keys count, and the log has no secret', async (t) => {
