@@ -27,8 +27,14 @@ export const settings = {
   credentials: {
     default: '',
     means:
-      'file of access keys in the AWS credentials format; without one `test`/`test` is accepted, on loopback only',
+      'file of access keys, with policies where its name ends in `.yaml`, `.yml` or `.json`, otherwise in the AWS credentials format; without one `test`/`test` is accepted, on loopback only',
   },
+  tlsCertificate: {
+    default: '',
+    means:
+      'PEM file of the certificate, and of those between it and its authority; with it the API is HTTPS only',
+  },
+  tlsKey: { default: '', means: 'PEM file of the key of that certificate' },
   threads: {
     default: '',
     means: 'threads for training and segments; default: the cores of the machine',
@@ -73,6 +79,8 @@ export type Config = {
   readonly region: string
   readonly account: string
   readonly credentials: string | undefined
+  readonly tlsCertificate: string | undefined
+  readonly tlsKey: string | undefined
   readonly threads: number
   readonly kernel: KernelChoice
   readonly memoryBytes: number
@@ -106,6 +114,7 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = pro
   const given = (name: string): string | undefined =>
     flags[flagName(name).slice(2)] ?? (env[variableName(name)] || undefined)
   const text = (name: keyof typeof settings): string => given(name) ?? settings[name].default
+  const path = (name: keyof typeof settings) => (text(name) ? resolve(text(name)) : undefined)
   const preset = oneOf('quotas', text('quotas'), ['open', 'aws'] as const)
   return Object.freeze({
     port: count('port', text('port'), 0, 65_535),
@@ -114,7 +123,9 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = pro
     dataDir: resolve(text('dataDir')),
     region: matching('region', text('region'), /^[a-z]{2}(-[a-z]+)+-\d+$/, 'us-east-1'),
     account: matching('account', text('account'), /^\d{12}$/, '123456789012'),
-    credentials: text('credentials') ? resolve(text('credentials')) : undefined,
+    credentials: path('credentials'),
+    tlsCertificate: path('tlsCertificate'),
+    tlsKey: path('tlsKey'),
     threads: count('threads', text('threads') || String(availableParallelism()), 1, 1024),
     kernel: oneOf('kernel', text('kernel'), kernelChoices),
     memoryBytes: count('memory', text('memory') || defaultMemory(), memoryMin, 1e15),

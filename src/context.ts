@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
-import { type Credentials, loadCredentials } from './credentials.ts'
+import { type Credential, type Credentials, openCredentials } from './credentials.ts'
 import { type Duck, openDuck } from './data/duck.ts'
 import { diskFiles, type Files } from './data/files.ts'
 import type { Engine } from './engine/engine.ts'
@@ -17,7 +17,10 @@ import { openQueue, type Queue } from './store/queue.ts'
 import { templateFolder } from './store/template.ts'
 
 /** Who calls, proven by the signature. */
-export type Caller = { account: string; region: string; accessKeyId: string }
+export type Caller = Pick<Credential, 'account' | 'name' | 'policies'> & {
+  region: string
+  accessKeyId: string
+}
 
 /** Everything a request or a job may touch, opened once by `open()` and closed in reverse. */
 export type Context = {
@@ -45,23 +48,25 @@ export async function open(
   config: Config,
   options: { clock?: () => Date } = {},
 ): Promise<Context & { close(): Promise<void> }> {
-  const credentials = await loadCredentials(config)
   const { dataDir } = config
+  const log = pino({ level: config.logLevel }, process.stderr)
   const folder = (name: string) => join(dataDir, name)
   const unusable = cannotStart(`${dataDir} cannot be the data directory`)
   const broken = cannotStart(
     `The database in ${folder('postgres')} cannot be opened; ` +
       'put a backup in its place, or choose another folder with --data-dir',
   )
-  await mkdir(dataDir, { recursive: true }).catch(unusable)
-  const closers: (() => unknown)[] = [await lockDataDirectory(dataDir).catch(unusable)]
+  const closers: (() => unknown)[] = []
   const close = async () => {
     for (const closer of closers.reverse()) await closer()
   }
   try {
+    const keys = await openCredentials(config, log)
+    closers.push(keys.close)
+    await mkdir(dataDir, { recursive: true }).catch(unusable)
+    closers.push(await lockDataDirectory(dataDir).catch(unusable))
     await rm(folder('scratch'), { recursive: true, force: true }).catch(unusable)
     for (const name of dataFolders) await mkdir(folder(name), { recursive: true }).catch(unusable)
-    const log = pino({ level: config.logLevel }, process.stderr)
     const { threads, memoryBytes } = config
     const db = await openDatabase(folder('postgres'), templateFolder).catch(broken)
     closers.push(() => db.close())
@@ -80,6 +85,7 @@ export async function open(
     closers.push(() => queue.close())
     const files = diskFiles({ root: folder('s3'), scratch: folder('scratch') })
     const clock = options.clock ?? (() => new Date())
+    const credentials = keys.find
     return { config, db, queue, files, duck, engine, models, credentials, log, clock, close }
   } catch (error) {
     await close()

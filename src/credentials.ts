@@ -1,84 +1,65 @@
 import { readFile } from 'node:fs/promises'
 import { isIPv4 } from 'node:net'
-import { parse } from 'ini'
+import { extname } from 'node:path'
+import type { Logger } from 'pino'
 import { type Config, ConfigError } from './config.ts'
+import { parseIni, parseYaml } from './credentialsFile.ts'
+import type { Statement } from './policy.ts'
+import { watchFiles } from './watch.ts'
 
-/** The secret and the account that belong to an access key, or undefined for a key nobody has. */
+/** What belongs to an access key, or undefined for a key nobody has. */
 export type Credentials = (accessKeyId: string) => Credential | undefined
-export type Credential = { secretAccessKey: string; account: string }
-
-/**
- * Reads the access keys that requests may be signed with: a file in the AWS credentials format,
- * or `test`/`test` while bound to loopback. Throws ConfigError for a file without usable keys, or
- * for another address without a file.
- */
-export async function loadCredentials(
-  config: Pick<Config, 'host' | 'credentials' | 'account'>,
-): Promise<Credentials> {
-  const keys = config.credentials
-    ? parseKeys(config.credentials, await readKeys(config.credentials), config.account)
-    : testKey(config)
-  return (accessKeyId) => keys.get(accessKeyId)
+export type Credential = {
+  secretAccessKey: string
+  account: string
+  /** The user's name in ARNs. */
+  name: string
+  /** Without them the key may do everything in its account. */
+  policies?: readonly Statement[]
+  sessionToken?: string
+  expiration?: Date
 }
 
-function testKey({ host, account }: Pick<Config, 'host' | 'account'>): Map<string, Credential> {
-  if (!isLoopback(host))
+type Settings = Pick<Config, 'host' | 'credentials' | 'account'>
+
+/**
+ * Reads the access keys that requests may be signed with: those of a file, or `test`/`test`. Throws ConfigError for a
+ * file without usable keys, and for an address beyond loopback with the key that everybody knows.
+ */
+export async function readCredentials(config: Settings): Promise<Map<string, Credential>> {
+  const { host, credentials: path, account } = config
+  const keys =
+    path === undefined
+      ? new Map([['test', { secretAccessKey: 'test', account, name: 'test' }]])
+      : await readKeys(path, account)
+  if (!isLoopback(host) && keys.get('test')?.secretAccessKey === 'test')
     throw new ConfigError(
-      `The host is ${host}, so others can reach it, ` +
-        'and without a credentials file everybody knows the key ' +
-        'test/test. Name a file with OPENPERSONALIZE_CREDENTIALS, or listen on 127.0.0.1.',
+      `The host is ${host}, so others can reach it, and everybody knows the key test/test. ` +
+        'Name a file with OPENPERSONALIZE_CREDENTIALS that has other keys, or listen on 127.0.0.1.',
     )
-  return new Map([['test', { secretAccessKey: 'test', account }]])
+  return keys
+}
+
+/** The same, and the file is read again whenever it changes. */
+export async function openCredentials(
+  config: Settings,
+  log: Logger,
+): Promise<{ find: Credentials; close: () => void }> {
+  let keys = await readCredentials(config)
+  const paths = config.credentials === undefined ? [] : [config.credentials]
+  const close = watchFiles(paths, log, async () => {
+    keys = await readCredentials(config)
+  })
+  return { find: (accessKeyId) => keys.get(accessKeyId), close }
 }
 
 const isLoopback = (host: string) =>
   host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))
 
-async function readKeys(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    throw new ConfigError(`The credentials file ${path} cannot be read: ${error}`, { cause: error })
-  }
-}
-
-function parseKeys(path: string, text: string, account: string): Map<string, Credential> {
-  const bad = (reason: string) => new ConfigError(`The credentials file ${path} ${reason}.`)
-  const keys = new Map<string, Credential>()
-  for (const [profile, settings] of profiles(parse(text), [])) {
-    if (profile === '' && Object.keys(settings).length > 0)
-      throw bad('has lines before its first [profile]')
-    if (Object.values(settings).includes(true)) throw bad(`has a line without "=" in [${profile}]`)
-    const id = settings.aws_access_key_id
-    const secretAccessKey = settings.aws_secret_access_key
-    if (id === undefined && secretAccessKey === undefined) continue
-    if (typeof id !== 'string' || !/^[\w.-]{1,128}$/.test(id))
-      throw bad(`needs an aws_access_key_id of letters, digits, ".", "_", "-" in [${profile}]`)
-    if (typeof secretAccessKey !== 'string' || secretAccessKey === '')
-      throw bad(`needs an aws_secret_access_key in [${profile}]`)
-    const own = settings.aws_account_id ?? account
-    if (typeof own !== 'string' || !/^\d{12}$/.test(own))
-      throw bad(`needs an aws_account_id of 12 digits, or none, in [${profile}]`)
-    if (keys.has(id)) throw bad(`has the aws_access_key_id of [${profile}] twice`)
-    keys.set(id, { secretAccessKey, account: own })
-  }
-  if (keys.size === 0)
-    throw bad('has no [profile] with aws_access_key_id and aws_secret_access_key')
-  return keys
-}
-
-/**
- * Each section with its own settings. `ini` nests `[a.b]` into `a`, so
- * sections are looked for at every depth.
- */
-function* profiles(
-  section: Record<string, unknown>,
-  path: string[],
-): Generator<[string, Record<string, unknown>]> {
-  const settings: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(section))
-    if (typeof value === 'object' && value !== null && !Array.isArray(value))
-      yield* profiles(value as Record<string, unknown>, [...path, name])
-    else settings[name] = value
-  yield [path.join('.'), settings]
+async function readKeys(path: string, account: string): Promise<Map<string, Credential>> {
+  const parse = ['.yaml', '.yml', '.json'].includes(extname(path)) ? parseYaml : parseIni
+  const text = await readFile(path, 'utf8').catch((cause) => {
+    throw new ConfigError(`The credentials file ${path} cannot be read: ${cause}.`, { cause })
+  })
+  return parse(path, text, account)
 }

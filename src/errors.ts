@@ -42,6 +42,7 @@ export const cannotStart =
 const error = (code: string, status?: number) => (message: string) =>
   new ServiceError(code, message, status)
 
+export const accessDenied = error('AccessDeniedException', 403)
 export const invalidInput = error('InvalidInputException')
 export const invalidNextToken = error('InvalidNextTokenException')
 export const limitExceeded = error('LimitExceededException')

@@ -102,6 +102,8 @@ export const wireLimits = {
   closeMs: 1000,
   /** What the database has to answer /health/ready, which takes it a millisecond. */
   readyMs: 2000,
+  /** How often files of keys and certificates are looked at. */
+  filesWatchedMs: 1000,
   /** Mean delay of the event loop over one sample from which on requests are refused. */
   eventLoopDelayMsMax: 1000,
   /**

@@ -72,6 +72,14 @@ test('others could reach a server whose key everybody knows', async () => {
   )
 })
 
+test('the certificate has no key', async () => {
+  const flags = ['--tls-certificate', join(folder, 'none.pem')]
+  match(
+    await complaint(join(folder, 'tls'), ...flags),
+    /--tls-certificate and --tls-key belong together/,
+  )
+})
+
 test('the host is no address of this machine', async () => {
   const file = join(folder, 'good')
   await writeFile(file, '[default]\naws_access_key_id = A\naws_secret_access_key = B\n')

@@ -23,7 +23,7 @@ const served = join(folder, 'served')
 await (await startServer(served)).stop()
 
 const whats = [
-  ...['Node', 'data directory', 'credentials', 'database'],
+  ...['Node', 'data directory', 'credentials', 'TLS', 'database'],
   ...['port', 'admin port', 'kernel', 'disk'],
 ]
 
@@ -146,6 +146,14 @@ test('others could reach a server whose key everybody knows', async () => {
   const found = await findings(served, '--host', '0.0.0.0')
   deepEqual(failures(found), ['credentials'])
   match(found.credentials!, /Name a file with OPENPERSONALIZE_CREDENTIALS/)
+})
+
+test('a certificate whose key is elsewhere', async () => {
+  const certificate = fileURLToPath(new URL('tls/first.pem', import.meta.url))
+  const key = fileURLToPath(new URL('tls/second.key', import.meta.url))
+  const found = await findings(served, '--tls-certificate', certificate, '--tls-key', key)
+  deepEqual(failures(found), ['TLS'])
+  match(found.TLS!, /second\.key cannot be used: .*mismatch/)
 })
 
 test('a kernel by its name', async () => {

@@ -53,11 +53,11 @@ export async function server(t: Cleanup, env: Record<string, string> = {}) {
 export type Server = Awaited<ReturnType<typeof server>>
 
 /** The AWS SDK for one endpoint, without retries: a refusal is seen at once. Answers are checked by the contract. */
-export function client(endpoint: string, region = 'us-east-1') {
+export function client(endpoint: string, region = 'us-east-1', key = 'test') {
   const personalize = new Personalize({
     endpoint,
     region,
-    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    credentials: { accessKeyId: key, secretAccessKey: key },
     maxAttempts: 1,
   })
   personalize.middlewareStack.add(

@@ -24,7 +24,7 @@ test('an operation gets caller and decoded input, and dates go out as epoch seco
   const output = await new Personalize(client).describeBatchSegmentJob({ batchSegmentJobArn: arn })
 
   deepEqual(asked, [
-    { account: '123456789012', region: 'us-east-1', accessKeyId: 'test' },
+    { account: '123456789012', region: 'us-east-1', accessKeyId: 'test', name: 'test' },
     { batchSegmentJobArn: arn },
   ])
   deepEqual(output.batchSegmentJob, {

@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { Personalize } from '@aws-sdk/client-personalize'
 import { type Body, send, type Wanted, wireServer, withOperation } from './wireServer.ts'
 
@@ -195,4 +196,46 @@ test('an operation runs only after the signature is proven', async (t) => {
   })
   await send(url, { target, secretAccessKey: 'x', body: '{"maxResults":0}' })
   equal(runs, 0)
+})
+
+test('a key of a session counts with its token, signed, until it expires; other keys need none', async (t) => {
+  const credentials = fileURLToPath(new URL('./session.yaml', import.meta.url))
+  let clock = new Date('2026-11-24T10:29:59Z')
+  const { url } = await wireServer(t, { now: () => clock, settings: { credentials } })
+  withOperation(t, target, async () => ({ recipes: [] }))
+  const ask = async (wanted: Wanted, tamper?: (request: Tampered) => void) => {
+    const answer = await send(url, { target, signingDate: clock, ...wanted }, tamper)
+    return [answer.status, answer.code, answer.message]
+  }
+  const session = { accessKeyId: 'SESSION', secretAccessKey: 'a' }
+  const invalid = 'The security token included in the request is invalid.'
+  const unknown = [400, 'UnrecognizedClientException', invalid]
+  const passes = [200, undefined, undefined]
+  deepEqual(await ask({ ...session, sessionToken: 'token/+==' }), passes)
+  deepEqual(await ask(session), unknown)
+  deepEqual(await ask({ ...session, sessionToken: 'token/+=' }), unknown)
+  deepEqual(
+    await ask(session, ({ headers }) =>
+      Object.assign(headers, { 'x-amz-security-token': 'token/+==' }),
+    ),
+    unknown,
+  )
+  deepEqual(await ask({ accessKeyId: 'LONG', secretAccessKey: 'b' }), passes)
+  deepEqual(await ask({ accessKeyId: 'LONG', secretAccessKey: 'b', sessionToken: 'x' }), passes)
+  clock = new Date('2026-11-24T10:30:00Z')
+  const expired = 'The security token included in the request is expired'
+  deepEqual(await ask({ ...session, sessionToken: 'token/+==' }), [
+    400,
+    'ExpiredTokenException',
+    expired,
+  ])
+  deepEqual(await ask({ ...session, sessionToken: 'other' }), unknown)
+  deepEqual(await ask({ accessKeyId: 'LONG', secretAccessKey: 'b' }), passes)
+  const rest = await send(url, {
+    path: '/recommendations',
+    signingDate: clock,
+    ...session,
+    sessionToken: 'token/+==',
+  })
+  deepEqual([rest.status, rest.code], [403, 'ExpiredTokenException'])
 })

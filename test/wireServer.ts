@@ -3,8 +3,9 @@ import type { TestContext } from 'node:test'
 import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { pino } from 'pino'
+import type { Config } from '../src/config.ts'
 import type { Context } from '../src/context.ts'
-import { loadCredentials } from '../src/credentials.ts'
+import { readCredentials } from '../src/credentials.ts'
 import { operations } from '../src/operations/index.ts'
 import type { AnyOperation } from '../src/operations/operation.ts'
 import { type ListenOptions, listen } from '../src/wire/listen.ts'
@@ -12,7 +13,11 @@ import { type ListenOptions, listen } from '../src/wire/listen.ts'
 /** A listening server whose operations touch nothing but what a test gives them; closed after the test. */
 export async function wireServer(
   t: TestContext,
-  { now = () => new Date(), ...options }: ListenOptions & { now?: () => Date } = {},
+  {
+    now = () => new Date(),
+    settings = {},
+    ...options
+  }: ListenOptions & { now?: () => Date; settings?: Partial<Config> } = {},
 ) {
   const config = {
     host: '127.0.0.1',
@@ -20,11 +25,13 @@ export async function wireServer(
     region: 'us-east-1',
     account: '123456789012',
     credentials: undefined,
+    ...settings,
   }
+  const keys = await readCredentials(config)
   const logged: string[] = []
   const ctx = {
     config,
-    credentials: await loadCredentials(config),
+    credentials: (id: string) => keys.get(id),
     clock: now,
     log: pino({ level: 'error' }, { write: (line: string) => logged.push(line) }),
   } as unknown as Context
@@ -62,6 +69,7 @@ export type Wanted = {
   headers?: Record<string, string>
   accessKeyId?: string
   secretAccessKey?: string
+  sessionToken?: string
   region?: string
   service?: string
   signingDate?: Date
@@ -73,6 +81,7 @@ export async function signed(url: string, wanted: Wanted): Promise<Record<string
     credentials: {
       accessKeyId: wanted.accessKeyId ?? 'test',
       secretAccessKey: wanted.secretAccessKey ?? 'test',
+      ...(wanted.sessionToken !== undefined && { sessionToken: wanted.sessionToken }),
     },
     region: wanted.region ?? 'us-east-1',
     service: wanted.service ?? 'personalize',

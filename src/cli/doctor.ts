@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type Config, readConfig } from '../config.ts'
 import { type Context, dataFolders, open } from '../context.ts'
-import { loadCredentials } from '../credentials.ts'
+import { readCredentials } from '../credentials.ts'
 import { CannotStart, cannotStart } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { lockDataDirectory } from '../store/lock.ts'
+import { readTls } from '../wire/tls.ts'
 
 /** What is found where all is well; throws what is wrong and how to mend it. */
 type Check = (config: Config) => string | Promise<string>
@@ -18,6 +19,7 @@ const checks: Record<string, Check> = {
   Node: () => process.version, // main.ts lets no older one come this far
   'data directory': checkDataDirectory,
   credentials: checkCredentials,
+  TLS: checkTls,
   database: checkDatabase,
   port: (config) => checkPort(config, '--port', config.port),
   'admin port': (config) => checkPort(config, '--admin-port', config.adminPort),
@@ -57,8 +59,13 @@ async function checkDataDirectory({ dataDir }: Config): Promise<string> {
 }
 
 async function checkCredentials(config: Config): Promise<string> {
-  await loadCredentials(config)
+  await readCredentials(config)
   return config.credentials ?? 'none set, so test/test is accepted, on loopback only'
+}
+
+async function checkTls(config: Config): Promise<string> {
+  const tls = await readTls(config)
+  return tls ? `${config.tlsCertificate} and its key fit` : 'none set, so the API is HTTP'
 }
 
 /** Looks into a whole data directory only: opening another one would make what it lacks. */

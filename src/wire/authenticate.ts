@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
 import type { Caller, Context } from '../context.ts'
+import type { Credential } from '../credentials.ts'
 import { ServiceError } from '../errors.ts'
 import { wireLimits } from '../limits.ts'
 import { header, pathOf, queryOf, type Request } from './request.ts'
@@ -31,12 +32,15 @@ type Claim = {
 /**
  * Proves who signed a request with AWS Signature Version 4 in the Authorization header.
  * Spec A.8. Throws the ServiceErrors of spec J.4, in its order: missing, incomplete,
- * unknown key, scope, clock, signature.
+ * unknown key or token, expired token, scope, clock, signature.
  */
 export async function authenticate(ctx: Context, request: Request): Promise<Caller> {
   const claim = readClaim(request)
   const credential = ctx.credentials(claim.accessKeyId)
-  if (!credential) throw unrecognized('The security token included in the request is invalid.')
+  if (!credential || !hasToken(credential, claim, request))
+    throw unrecognized('The security token included in the request is invalid.')
+  if (credential.expiration && credential.expiration <= ctx.clock())
+    throw refused('ExpiredTokenException')('The security token included in the request is expired')
   requireScope(claim, ctx.config.region)
   requireFresh(claim, ctx.clock())
   requireSigned(claim, request)
@@ -47,12 +51,28 @@ export async function authenticate(ctx: Context, request: Request): Promise<Call
       'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access ' +
         'Key and signing method. Consult the service documentation for details.',
     )
+  const { account, name, policies } = credential
   return {
-    account: credential.account,
+    account,
     region: ctx.config.region,
     accessKeyId: claim.accessKeyId,
+    name,
+    ...(policies && { policies }),
   }
 }
+
+/** A key of a session counts with its token only, which must be signed. Other keys need none. */
+function hasToken({ sessionToken }: Credential, claim: Claim, request: Request): boolean {
+  if (sessionToken === undefined) return true
+  const given = header(request, tokenHeader)
+  return (
+    given !== undefined &&
+    claim.signedHeaders.includes(tokenHeader) &&
+    sameText(sessionToken, given)
+  )
+}
+
+const tokenHeader = 'x-amz-security-token'
 
 const algorithm = 'AWS4-HMAC-SHA256'
 

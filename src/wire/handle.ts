@@ -7,6 +7,7 @@ import {
   operationNames,
 } from '../contract.ts'
 import { ServiceError, unsupportedOperation } from '../errors.ts'
+import { authorize } from '../operations/authorize.ts'
 import { operations } from '../operations/index.ts'
 import { authenticate } from './authenticate.ts'
 import { decode } from './decode.ts'
@@ -14,7 +15,7 @@ import { parse } from './parse.ts'
 import { type Answer, header, pathOf, type Request } from './request.ts'
 
 /**
- * Answers one request: route, authenticate, decode, validate, call,
+ * Answers one request: route, authenticate, decode, validate, authorize, call,
  * encode. Never throws. Spec A, J.1.
  */
 export async function handle(ctx: Context, request: Request): Promise<Answer> {
@@ -22,6 +23,7 @@ export async function handle(ctx: Context, request: Request): Promise<Answer> {
     const { name } = route(request)
     const caller = await authenticate(ctx, request)
     const input = decode(name, parse(request.body))
+    await authorize(ctx, caller, name, input, circumstancesOf(request))
     const run = operations[name]
     if (!run) throw unsupportedOperation(`The operation ${name} is not built yet.`)
     return success(request, name, await run(ctx, caller, input))
@@ -29,6 +31,12 @@ export async function handle(ctx: Context, request: Request): Promise<Answer> {
     return failure(ctx, request, error)
   }
 }
+
+const circumstancesOf = (request: Request) => ({
+  sourceIp: request.sourceIp,
+  isSecure: request.isSecure,
+  userAgent: header(request, 'user-agent'),
+})
 
 /**
  * The answer to a request that failed: AWS's error for a ServiceError, a 500

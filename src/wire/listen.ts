@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto'
+import { Server as TlsServer } from 'node:tls'
 import { getHeapStatistics } from 'node:v8'
 import underPressure from '@fastify/under-pressure'
-import { type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { Context } from '../context.ts'
 import { ServiceError } from '../errors.ts'
 import { wireLimits } from '../limits.ts'
+import { watchFiles } from '../watch.ts'
 import { failure, handle } from './handle.ts'
 import { connectionLimits, type Listening, openPort } from './port.ts'
-import type { Answer, Request } from './request.ts'
+import { type Answer, plainAddress, type Request } from './request.ts'
+import { readTls } from './tls.ts'
 
 /** What a test narrows; the limits are in `wireLimits`. */
 export type ListenOptions = { heapBytesMax?: number; pressureSampleMs?: number }
@@ -17,10 +20,12 @@ export type ListenOptions = { heapBytesMax?: number; pressureSampleMs?: number }
  * closed; `close` lets requests under way end. Throws CannotStart when the address cannot be had.
  */
 export async function listen(ctx: Context, options: ListenOptions = {}): Promise<Listening> {
-  const app = fastify({
+  const tls = await readTls(ctx.config)
+  const app: FastifyInstance = fastify({
     genReqId: () => randomUUID(),
     requestIdHeader: false,
     ...connectionLimits,
+    ...(tls && { https: { ...connectionLimits.http, ...tls } }),
     // Nothing is routed by Fastify: the contract knows the paths. What its
     // router cannot read is no path of ours.
     frameworkErrors: (_error, request, reply) => answer(request, reply),
@@ -58,15 +63,34 @@ export async function listen(ctx: Context, options: ListenOptions = {}): Promise
   app.setNotFoundHandler(answer)
   app.all('/*', answer)
 
-  return openPort(app, ctx.config.host, ctx.config.port, '--port')
+  const listening = await openPort(app, ctx.config.host, ctx.config.port, '--port')
+  const unwatch = watchTls(ctx, app)
+  return {
+    ...listening,
+    close: async () => {
+      unwatch()
+      await listening.close()
+    },
+  }
 }
 
-const requestOf = ({ id, method, raw, headers, body }: FastifyRequest): Request => ({
+/** Certificates are renewed while the server runs. */
+function watchTls({ config, log }: Context, { server }: FastifyInstance): () => void {
+  const { tlsCertificate, tlsKey } = config
+  if (!(server instanceof TlsServer) || !tlsCertificate || !tlsKey) return () => undefined
+  return watchFiles([tlsCertificate, tlsKey], log, async () => {
+    server.setSecureContext((await readTls(config))!)
+  })
+}
+
+const requestOf = ({ id, method, raw, headers, body, ip, protocol }: FastifyRequest): Request => ({
   id,
   method,
   url: raw.url ?? '/',
   headers,
   body: body instanceof Uint8Array ? body : new Uint8Array(),
+  sourceIp: plainAddress(ip),
+  isSecure: protocol === 'https',
 })
 
 const send = (reply: FastifyReply, { status, headers, body }: Answer) =>

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import { cannotStart } from '../errors.ts'
 import { wireLimits } from '../limits.ts'
@@ -28,7 +29,8 @@ export async function openPort(
     .catch(cannotStart(`The server cannot listen; choose another ${flag} or --host`))
   const { port } = app.server.address() as AddressInfo
   const name = host.includes(':') ? `[${host}]` : host
-  return { url: `http://${name}:${port}`, port, close: () => close(app) }
+  const scheme = app.server instanceof TlsServer ? 'https' : 'http'
+  return { url: `${scheme}://${name}:${port}`, port, close: () => close(app) }
 }
 
 /**

@@ -10,6 +10,9 @@ export type Request = {
   url: string
   headers: IncomingHttpHeaders
   body: Uint8Array
+  /** Of the connection: what a proxy says of others is not believed. */
+  sourceIp: string
+  isSecure: boolean
 }
 
 /** What goes back. */
@@ -30,3 +33,10 @@ export function queryOf({ url }: Request): Record<string, string[]> {
   const query = new URLSearchParams(start < 0 ? '' : url.slice(start + 1))
   return Object.fromEntries([...new Set(query.keys())].map((name) => [name, query.getAll(name)]))
 }
+
+/**
+ * The address of a socket as policies name it: sockets for both kinds write IPv4 as IPv6, IPv6 may come with the zone it
+ * was seen in, and a closed socket has none.
+ */
+export const plainAddress = (address: string | undefined) =>
+  (address ?? '').replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
