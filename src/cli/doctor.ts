@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { type Config, readConfig } from '../config.ts'
 import { type Context, dataFolders, open } from '../context.ts'
 import { loadCredentials } from '../credentials.ts'
+import { tryKeys } from '../data/s3Clients.ts'
 import { CannotStart, cannotStart } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { lockDataDirectory } from '../store/lock.ts'
@@ -18,6 +19,7 @@ const checks: Record<string, Check> = {
   Node: () => process.version, // main.ts lets no older one come this far
   'data directory': checkDataDirectory,
   credentials: checkCredentials,
+  files: checkFiles,
   database: checkDatabase,
   port: (config) => checkPort(config, '--port', config.port),
   'admin port': (config) => checkPort(config, '--admin-port', config.adminPort),
@@ -59,6 +61,17 @@ async function checkDataDirectory({ dataDir }: Config): Promise<string> {
 async function checkCredentials(config: Config): Promise<string> {
   await loadCredentials(config)
   return config.credentials ?? 'none set, so test/test is accepted, on loopback only'
+}
+
+async function checkFiles(config: Config): Promise<string> {
+  if (config.files === 'disk') return `buckets are folders of ${join(config.dataDir, 's3')}`
+  const { endpointUrlS3 = 'AWS' } = config
+  return tryKeys(config).catch(
+    cannotStart(
+      `S3 at ${endpointUrlS3} cannot be used; mend AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL_STS ` +
+        'or the keys (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)',
+    ),
+  )
 }
 
 /** Looks into a whole data directory only: opening another one would make what it lacks. */

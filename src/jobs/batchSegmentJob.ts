@@ -1,6 +1,12 @@
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
-import { type Files, InvalidLocation, type ObjectWriter, type StoredObject } from '../data/files.ts'
+import {
+  type Files,
+  InvalidLocation,
+  type ObjectWriter,
+  type StoredObject,
+  type Writing,
+} from '../data/files.ts'
 import { type Filter, parseFilter } from '../data/filterExpression.ts'
 import type { Model } from '../engine/engine.ts'
 import { JobFailure } from '../errors.ts'
@@ -20,10 +26,18 @@ import type { Job, JobRun } from './job.ts'
 export const batchSegmentJob: Job<'batchSegmentJob'> = async (ctx, job, run) => {
   const version = await trainedVersion(ctx, job)
   const recipe = builtRecipe(version.doc.recipeArn)
-  const inputs = job.internal.inputs ?? (await recordedInputs(ctx, job))
+  const { jobInput, jobOutput, roleArn } = job.doc
+  const files = ctx.files.as({ jobArn: job.arn, roleArn, signal: run.signal })
+  const kmsKeyArn = jobOutput.s3DataDestination?.kmsKeyArn
+  for (const key of new Set([jobInput.s3DataSource?.kmsKeyArn, kmsKeyArn]))
+    if (key !== undefined) await files.requireKey(key)
+  const inputs = job.internal.inputs ?? (await recordedInputs(ctx, job, files))
   const output = outputFolder(job)
   const outputs = outputNames(inputs, output)
-  await writeEmpty(ctx.files, `${output}_CHECK`)
+  await writeEmpty(files, `${output}_CHECK`, { kmsKeyArn })
+  // Of a run that was killed; this one writes all outputs again.
+  if (job.internal.upload) await files.discard(job.internal.upload)
+  const how: Writing = { kmsKeyArn, begun: (upload) => record(ctx, job, { inputs, upload }) }
   run.step('output checked')
 
   const folder = join(ctx.config.dataDir, version.internal.model!)
@@ -40,7 +54,16 @@ export const batchSegmentJob: Job<'batchSegmentJob'> = async (ctx, job, run) => 
     const asking = asker(ctx, opened, source)
     for (const [index, input] of inputs.entries()) {
       run.progress('segment', index, inputs.length)
-      const part = { recipe, asker: asking, model, input, output: outputs[index]!, tally }
+      const part = {
+        recipe,
+        asker: asking,
+        model,
+        files,
+        input,
+        output: outputs[index]!,
+        how,
+        tally,
+      }
       await answerObject(ctx, run, part)
       run.step(`output ${index + 1} written`)
     }
@@ -82,13 +105,22 @@ async function trainedVersion(ctx: Context, job: Resource<'batchSegmentJob'>) {
 async function recordedInputs(
   ctx: Context,
   job: Resource<'batchSegmentJob'>,
+  files: Files,
 ): Promise<StoredObject[]> {
-  const inputs = await inputObjects(ctx, job)
-  const internal = { ...job.internal, inputs }
+  const inputs = await inputObjects(ctx, job, files)
+  await record(ctx, job, { inputs })
+  return inputs
+}
+
+async function record(
+  ctx: Context,
+  job: Resource<'batchSegmentJob'>,
+  news: Partial<Resource<'batchSegmentJob'>['internal']>,
+): Promise<void> {
+  const internal = { ...job.internal, ...news }
   await ctx.db.kysely
     .transaction()
     .execute((tx) => patch<'batchSegmentJob'>(tx, job, { internal }, ctx.clock()))
-  return inputs
 }
 
 /**
@@ -97,9 +129,10 @@ async function recordedInputs(
 async function inputObjects(
   ctx: Context,
   job: Resource<'batchSegmentJob'>,
+  files: Files,
 ): Promise<StoredObject[]> {
   const path = job.doc.jobInput.s3DataSource?.path ?? ''
-  const found = await ctx.files.list(path).catch(invalid('Invalid S3 input path'))
+  const found = await files.list(path).catch(invalid('Invalid S3 input path'))
   const objects = found.filter(({ url }) => !url.endsWith('/'))
   if (objects.length === 0)
     throw new JobFailure(`Invalid S3 input path. There is no object under ${path}.`)
@@ -148,9 +181,9 @@ function outputNames(inputs: readonly StoredObject[], output: string): string[] 
   return names
 }
 
-async function writeEmpty(files: Files, url: string): Promise<void> {
-  const writer = await files.create(url).catch(invalid('Invalid S3 output path'))
-  await writer.finish()
+async function writeEmpty(files: Files, url: string, how: Writing): Promise<void> {
+  const written = files.create(url, how).then((writer) => writer.finish())
+  await written.catch(invalid('Invalid S3 output path'))
 }
 
 const invalid = (text: string) => (cause: unknown) => {
@@ -162,22 +195,24 @@ type Part = {
   recipe: Recipe
   asker: Asker
   model: Model
+  files: Files
   input: StoredObject
   output: string
+  how: Writing
   tally: Tally
 }
 
 async function answerObject(
   ctx: Context,
   run: JobRun,
-  { recipe, asker, model, input, output, tally }: Part,
+  { recipe, asker, model, files, input, output, how, tally }: Part,
 ): Promise<void> {
   const quota: Quota =
     recipe.query === 'itemId' ? 'itemAffinityLines' : 'itemAttributeAffinityLines'
   const most = ctx.config.quotas[quota]
-  const lines = atMost(ctx.files.lines(input.url), most, input.url)
-  const writer: ObjectWriter = await ctx.files
-    .create(output)
+  const lines = atMost(files.lines(input.url), most, input.url)
+  const writer: ObjectWriter = await files
+    .create(output, how)
     .catch(invalid('Invalid S3 output path'))
   try {
     for await (const chunk of answers({ asker, model, lines, tally }, run))

@@ -54,6 +54,8 @@ type Internals = {
     snapshot: SnapshotFiles
     /** The input objects, once they have been listed. */
     inputs?: { url: string; bytes: number }[]
+    /** The last upload in parts that was begun. */
+    upload?: { url: string; id: string }
   }
 }
 
