@@ -125,6 +125,14 @@ for (const [quota, { aws }] of Object.entries(quotas) as [Quota, { aws: number }
     throws(() => readConfig([], { [variable]: '1.5' }), { message: new RegExp(`^${flag} `) })
   })
 
+test('STS and KMS are where S3 is, and files are there, unless it is said otherwise', () => {
+  const env = { AWS_ENDPOINT_URL_S3: 'http://a:1' }
+  const { files, endpointUrlSts, endpointUrlKms } = readConfig([], env)
+  deepEqual([files, endpointUrlSts, endpointUrlKms], ['s3', 'http://a:1', 'http://a:1'])
+  equal(readConfig(['--endpoint-url-sts', 'http://b:2'], env).endpointUrlSts, 'http://b:2')
+  equal(readConfig(['--files', 'disk'], env).files, 'disk')
+})
+
 test('an unknown flag and a stray word are refused', () => {
   throws(() => readConfig(['--prot', '1'], {}), {
     message: /Unknown option '--prot'.*--help lists/,

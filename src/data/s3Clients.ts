@@ -124,7 +124,8 @@ function forJob(shared: Shared, access: Access): S3 {
           .send(command, sending)
           .catch((error) => {
             const actual = error?.$response?.headers['x-amz-bucket-region']
-            if (error?.$metadata?.httpStatusCode !== 301 || !actual) throw error
+            const isElsewhere = [301, 307, 400].includes(error?.$metadata?.httpStatusCode)
+            if (!isElsewhere || !actual || actual === region) throw error
             regions.set(location.bucket, actual)
             return clientIn(actual).send(command, sending)
           })

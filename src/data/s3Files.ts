@@ -16,10 +16,7 @@ import { discard, s3Writer } from './s3Writer.ts'
 export function s3Files(options: S3Options): FileStore {
   const connection = connect(options)
   return {
-    as(access) {
-      const s3 = connection.as(access)
-      return files(s3)
-    },
+    as: (access) => files(connection.as(access)),
     close: connection.close,
   }
 }
@@ -42,14 +39,17 @@ async function list(s3: S3, prefixUrl: string): Promise<StoredObject[]> {
   const location = locate(prefixUrl, 'prefix')
   const { bucket, key } = location
   const found: StoredObject[] = []
+  // XML cannot hold every key.
+  const asked = { Bucket: bucket, Prefix: key, EncodingType: 'url' } as const
   let token: string | undefined
   do {
-    const page = await s3.send(
-      location,
-      new ListObjectsV2Command({ Bucket: bucket, Prefix: key, ContinuationToken: token }),
-    )
-    for (const { Key = '', Size = 0 } of page.Contents ?? [])
-      found.push({ url: `s3://${bucket}/${Key}`, bytes: Size })
+    const command = new ListObjectsV2Command({ ...asked, ContinuationToken: token })
+    const page = await s3.send(location, command)
+    const isEncoded = page.EncodingType === 'url'
+    for (const { Key = '', Size = 0 } of page.Contents ?? []) {
+      const name = isEncoded ? decodeURIComponent(Key.replaceAll('+', ' ')) : Key
+      found.push({ url: `s3://${bucket}/${name}`, bytes: Size })
+    }
     if (found.length > s3Limits.listedObjects)
       throw new JobFailure(
         `More than ${s3Limits.listedObjects} objects start with ${prefixUrl}, which is the limit.`,

@@ -9,14 +9,15 @@ type Cleanup = { after(close: () => Promise<void>): void }
  * What befalls a request on its way: it is `taken`, or its answer is
  * cut after so many bytes, or (undefined) it passes.
  */
-export type Fault = (asked: IncomingMessage, answer: ServerResponse) => 'taken' | number | undefined
+export type Fault = (asked: IncomingMessage, answer: ServerResponse) => Fate | Promise<Fate>
+type Fate = 'taken' | number | undefined
 
 /** A way to a server on which `fault` decides what befalls each request. */
 export async function faultyWay(t: Cleanup, target: string) {
   const way = { endpoint: '', fault: (() => undefined) as Fault }
   const { hostname, port } = new URL(target)
   const server = createServer(async (asked, answer) => {
-    const fate = way.fault(asked, answer)
+    const fate = await way.fault(asked, answer)
     if (fate === 'taken') return
     const { method, url: path, headers } = asked
     const body = await buffer(asked)

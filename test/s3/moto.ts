@@ -29,7 +29,7 @@ export type Recorded = {
 
 /**
  * moto, a server that speaks S3, STS, KMS and IAM, on a port of 127.0.0.1. It
- * checks signatures and policies from `checkRights` on, and keeps what it is asked.
+ * checks signatures and policies from `checkRights` on.
  */
 export async function startMoto(t: Cleanup) {
   const folder = await mkdtemp(join(tmpdir(), 'openpersonalize-moto-'))
@@ -65,18 +65,19 @@ export async function startMoto(t: Cleanup) {
     })
     if (!answer.ok) throw new Error(`${path}: ${answer.status}`)
   }
-  await post('recorder/start-recording')
-
   return {
     endpoint,
     s3,
     kms,
     /** From now on signatures and policies count. Roles and users must be there by then. */
     checkRights: () => post('reset-auth', '0'),
-    /** What was asked since the last call. */
-    async recorded(): Promise<Recorded[]> {
-      const lines = (await readFile(recording, 'utf8')).split('\n').filter(Boolean)
+    /** What is asked while `work` runs. NOTE: of long requests at the same time moto mixes the lines. */
+    async recorded(work: () => Promise<unknown>): Promise<Recorded[]> {
       await post('recorder/reset-recording')
+      await post('recorder/start-recording')
+      await work()
+      await post('recorder/stop-recording')
+      const lines = (await readFile(recording, 'utf8')).split('\n').filter(Boolean)
       return lines.map((line) => JSON.parse(line))
     },
     /** A role that Personalize and our own keys may assume; its ARN. */
