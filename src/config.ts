@@ -19,6 +19,25 @@ export const settings = {
     default: './.openpersonalize',
     means: 'folder that holds everything: metadata, buckets, datasets, models',
   },
+  files: {
+    default: '',
+    means:
+      'where `s3://bucket/key` lies: `disk` (a folder of the data directory) or `s3`; default: `s3` where AWS_ENDPOINT_URL_S3 is set, else `disk`',
+  },
+  endpointUrlS3: { default: '', means: 'S3 server; default, with `--files s3`: AWS' },
+  endpointUrlSts: {
+    default: '',
+    means: 'where roles are assumed; default: the S3 server, or AWS',
+  },
+  endpointUrlKms: {
+    default: '',
+    means: 'where the keys of jobs are looked up; default: the S3 server, or AWS',
+  },
+  roles: {
+    default: 'assume',
+    means:
+      "whose rights count in S3: `assume` (those of the job's role) or `ignore` (those of the server, for S3 servers without STS)",
+  },
   region: { default: 'us-east-1', means: 'region in ARNs and signatures' },
   account: {
     default: '123456789012',
@@ -76,6 +95,12 @@ export type Config = {
   readonly adminPort: number | undefined
   /** Absolute path. */
   readonly dataDir: string
+  readonly files: 'disk' | 's3'
+  /** Undefined is AWS's own; the same for the next two. */
+  readonly endpointUrlS3: string | undefined
+  readonly endpointUrlSts: string | undefined
+  readonly endpointUrlKms: string | undefined
+  readonly roles: 'assume' | 'ignore'
   readonly region: string
   readonly account: string
   readonly credentials: string | undefined
@@ -99,11 +124,10 @@ export const flagName = (setting: string) =>
 export const quotaSetting = (quota: string) =>
   `quota${quota.charAt(0).toUpperCase()}${quota.slice(1)}`
 
-/** `dataDir` -> `OPENPERSONALIZE_DATA_DIR`; the region has the variable that AWS's tools use. */
+/** `dataDir` -> `OPENPERSONALIZE_DATA_DIR`; what AWS's tools have a variable for has that one. */
 export const variableName = (setting: string) =>
-  setting === 'region'
-    ? 'AWS_REGION'
-    : `OPENPERSONALIZE_${setting.replace(/[A-Z]/g, '_$&').toUpperCase()}`
+  (/^(region$|endpointUrl)/.test(setting) ? 'AWS_' : 'OPENPERSONALIZE_') +
+  setting.replace(/[A-Z]/g, '_$&').toUpperCase()
 
 /** A setting that cannot be used; the message names it and says what would be right. */
 export class ConfigError extends Error {}
@@ -116,11 +140,17 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = pro
   const text = (name: keyof typeof settings): string => given(name) ?? settings[name].default
   const path = (name: keyof typeof settings) => (text(name) ? resolve(text(name)) : undefined)
   const preset = oneOf('quotas', text('quotas'), ['open', 'aws'] as const)
+  const s3 = endpoint('endpointUrlS3', text('endpointUrlS3'))
   return Object.freeze({
     port: count('port', text('port'), 0, 65_535),
     host: text('host'),
     adminPort: text('adminPort') ? count('adminPort', text('adminPort'), 0, 65_535) : undefined,
     dataDir: resolve(text('dataDir')),
+    files: oneOf('files', text('files') || (s3 ? 's3' : 'disk'), ['disk', 's3'] as const),
+    endpointUrlS3: s3,
+    endpointUrlSts: endpoint('endpointUrlSts', text('endpointUrlSts')) ?? s3,
+    endpointUrlKms: endpoint('endpointUrlKms', text('endpointUrlKms')) ?? s3,
+    roles: oneOf('roles', text('roles'), ['assume', 'ignore'] as const),
     region: matching('region', text('region'), /^[a-z]{2}(-[a-z]+)+-\d+$/, 'us-east-1'),
     account: matching('account', text('account'), /^\d{12}$/, '123456789012'),
     credentials: path('credentials'),
@@ -181,6 +211,10 @@ function matching(setting: string, text: string, pattern: RegExp, example: strin
       `${label(setting)} is '${text}'; it must look like ${example} (${pattern.source}).`,
     )
   return text
+}
+
+function endpoint(setting: string, text: string): string | undefined {
+  return text ? matching(setting, text, /^https?:\/\/\S+$/, 'http://127.0.0.1:9000') : undefined
 }
 
 function oneOf<Word extends string>(setting: string, text: string, words: readonly Word[]): Word {

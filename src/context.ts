@@ -4,7 +4,8 @@ import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
 import { type Credential, type Credentials, openCredentials } from './credentials.ts'
 import { type Duck, openDuck } from './data/duck.ts'
-import { diskFiles, type Files } from './data/files.ts'
+import { diskStore, type FileStore } from './data/files.ts'
+import { s3Files } from './data/s3Files.ts'
 import type { Engine } from './engine/engine.ts'
 import { localEngine } from './engine/local/engine.ts'
 import { cannotStart } from './errors.ts'
@@ -27,7 +28,7 @@ export type Context = {
   config: Config
   db: Database
   queue: Queue
-  files: Files
+  files: FileStore
   duck: Duck
   engine: Engine
   models: Models
@@ -83,7 +84,11 @@ export async function open(
     closers.push(() => models.close())
     const queue = await openQueue(db, log).catch(broken)
     closers.push(() => queue.close())
-    const files = diskFiles({ root: folder('s3'), scratch: folder('scratch') })
+    const files =
+      config.files === 's3'
+        ? s3Files(config)
+        : diskStore({ root: folder('s3'), scratch: folder('scratch') })
+    closers.push(() => files.close())
     const clock = options.clock ?? (() => new Date())
     const credentials = keys.find
     return { config, db, queue, files, duck, engine, models, credentials, log, clock, close }

@@ -80,6 +80,27 @@ export const limits = {
   comparedUsers: 2_000_000,
 } as const
 
+/** How the server asks S3, STS and KMS. */
+export const s3Limits = {
+  /** AWS: an object has at most 10,000 parts and 5 TiB. */
+  partsMax: 10_000,
+  objectBytesMax: 5 * 2 ** 40,
+  /**
+   * Bytes of the first parts, and how many parts later they grow by as much again: 10,000 parts
+   * hold more than 5 TiB, and an output of 10 GB has at most 48 MiB in memory twice. AWS: at least
+   * 5 MiB.
+   */
+  partBytes: 8 * 2 ** 20,
+  partsOfOneSize: 64,
+  /** Times that a request is tried, with growing pauses, the first included. */
+  attempts: 6,
+  connectMs: 5000,
+  /** Silence of a connection that carries a request or an answer. */
+  idleMs: 20_000,
+  /** Objects under one prefix; about two hundred bytes of memory each. */
+  listedObjects: 1_000_000,
+} as const
+
 /**
  * What one connection may ask of the server before an operation is even
  * known. AWS publishes no such numbers.

@@ -26,6 +26,11 @@ test('the defaults', () => {
     host: '127.0.0.1',
     adminPort: undefined,
     dataDir: resolve('.openpersonalize'),
+    files: 'disk',
+    endpointUrlS3: undefined,
+    endpointUrlSts: undefined,
+    endpointUrlKms: undefined,
+    roles: 'assume',
     region: 'us-east-1',
     account: '123456789012',
     credentials: undefined,
@@ -56,6 +61,19 @@ const cases: [
   ['host', 'host', '::1', '::1', '0.0.0.0', '0.0.0.0', undefined],
   ['adminPort', 'adminPort', '0', 0, '65535', 65_535, '65536'],
   ['dataDir', 'dataDir', '/a', '/a', 'b', resolve('b'), undefined],
+  ['files', 'files', 's3', 's3', 'disk', 'disk', 'tape'],
+  ...(['endpointUrlS3', 'endpointUrlSts', 'endpointUrlKms'] as const).map(
+    (name): (typeof cases)[number] => [
+      name,
+      name,
+      'http://a:1',
+      'http://a:1',
+      'https://b',
+      'https://b',
+      'b:1',
+    ],
+  ),
+  ['roles', 'roles', 'ignore', 'ignore', 'assume', 'assume', 'all'],
   ['region', 'region', 'eu-west-1', 'eu-west-1', 'us-gov-east-1', 'us-gov-east-1', 'Europe'],
   ['account', 'account', '000000000001', '000000000001', '9'.repeat(12), '9'.repeat(12), '12'],
   ['credentials', 'credentials', '/keys', '/keys', 'keys', resolve('keys'), undefined],
@@ -110,6 +128,14 @@ for (const [quota, { aws }] of Object.entries(quotas) as [Quota, { aws: number }
     throws(() => readConfig([flag, '-1'], {}), /must be a whole number|argument is ambiguous/)
     throws(() => readConfig([], { [variable]: '1.5' }), { message: new RegExp(`^${flag} `) })
   })
+
+test('STS and KMS are where S3 is, and files are there, unless it is said otherwise', () => {
+  const env = { AWS_ENDPOINT_URL_S3: 'http://a:1' }
+  const { files, endpointUrlSts, endpointUrlKms } = readConfig([], env)
+  deepEqual([files, endpointUrlSts, endpointUrlKms], ['s3', 'http://a:1', 'http://a:1'])
+  equal(readConfig(['--endpoint-url-sts', 'http://b:2'], env).endpointUrlSts, 'http://b:2')
+  equal(readConfig(['--files', 'disk'], env).files, 'disk')
+})
 
 test('an unknown flag and a stray word are refused', () => {
   throws(() => readConfig(['--prot', '1'], {}), {

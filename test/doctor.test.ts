@@ -23,7 +23,7 @@ const served = join(folder, 'served')
 await (await startServer(served)).stop()
 
 const whats = [
-  ...['Node', 'data directory', 'credentials', 'TLS', 'database'],
+  ...['Node', 'data directory', 'credentials', 'TLS', 'files', 'database'],
   ...['port', 'admin port', 'kernel', 'disk'],
 ]
 
@@ -73,6 +73,7 @@ test('a data directory that is not there yet', async () => {
   equal(found.Node, process.version)
   equal(found['data directory'], `${dataDir} is not there yet and can be made`)
   match(found.credentials!, /test\/test is accepted, on loopback only/)
+  equal(found.files, `buckets are folders of ${join(dataDir, 's3')}`)
   match(found.database!, /postgres is not there yet; a new one opens and answers/)
   equal(found.port, 'a free one is taken at each start')
   equal(found['admin port'], 'a free one is taken at each start')
@@ -131,6 +132,12 @@ test('the data directory cannot be one', async () => {
     deepEqual(failures(found), ['data directory'])
     match(found['data directory']!, /cannot be written; .*choose another --data-dir: ENOTDIR/)
   }
+})
+
+test('S3 cannot be asked', async () => {
+  const found = await findings(served, '--endpoint-url-s3', 'http://127.0.0.1:1')
+  deepEqual(failures(found), ['files'])
+  match(found.files!, /S3 at http:\/\/127\.0\.0\.1:1 cannot be used; mend AWS_ENDPOINT_URL_S3/)
 })
 
 test('the database is broken', async () => {

@@ -51,6 +51,8 @@ export async function server(t: Cleanup, env: Record<string, string> = {}) {
   }
 }
 export type Server = Awaited<ReturnType<typeof server>>
+/** What its clients see of a server, wherever its buckets are. */
+export type ClientSide = Pick<Server, 'personalize' | 'put' | 'read'>
 
 /** The AWS SDK for one endpoint, without retries: a refusal is seen at once. Answers are checked by the contract. */
 export function client(endpoint: string, region = 'us-east-1', key = 'test') {

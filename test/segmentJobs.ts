@@ -1,16 +1,21 @@
 import { equal } from 'node:assert/strict'
 import type { CreateBatchSegmentJobRequest } from '@aws-sdk/client-personalize'
-import { ended, roleArn, type Server } from './harness.ts'
+import { type ClientSide, ended, roleArn } from './harness.ts'
 
 /** Members of the request beyond name and input. */
 export type More = Partial<CreateBatchSegmentJobRequest>
 
 /** Batch segment jobs on a server, of this solution version unless `more` names another. */
-export function segmentJobs(s: Server, solutionVersionArn: string) {
+export function segmentJobs(s: ClientSide, solutionVersionArn: string) {
   const arnOf = (name: string) =>
     `arn:aws:personalize:us-east-1:123456789012:batch-segment-job/${name}`
 
-  const create = (jobName: string, path: string, more: More = {}, { personalize }: Server = s) =>
+  const create = (
+    jobName: string,
+    path: string,
+    more: More = {},
+    { personalize }: ClientSide = s,
+  ) =>
     personalize.createBatchSegmentJob({
       jobName,
       solutionVersionArn,
@@ -19,7 +24,7 @@ export function segmentJobs(s: Server, solutionVersionArn: string) {
       jobOutput: { s3DataDestination: { path: `s3://segments/${jobName}/out/` } },
       ...more,
     })
-  const jobEnded = (name: string, { personalize }: Server = s) =>
+  const jobEnded = (name: string, { personalize }: ClientSide = s) =>
     ended(
       async () =>
         (await personalize.describeBatchSegmentJob({ batchSegmentJobArn: arnOf(name) }))

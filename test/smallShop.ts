@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ended, roleArn, type Server } from './harness.ts'
+import { type ClientSide, ended, roleArn } from './harness.ts'
 
 /** The ARNs of a small shop whose data lie in one dataset group. */
 export type SmallShop = {
@@ -75,7 +75,7 @@ export function smallShopFiles(): Record<DatasetWord, string> {
 }
 
 /** Makes dataset group, schemas and datasets through the API, and imports nothing. */
-export async function emptyShop({ personalize }: Server, name = 'shop'): Promise<SmallShop> {
+export async function emptyShop({ personalize }: ClientSide, name = 'shop'): Promise<SmallShop> {
   const { datasetGroupArn = '' } = await personalize.createDatasetGroup({ name })
   const shop: SmallShop = {
     datasetGroupArn,
@@ -101,7 +101,7 @@ export async function emptyShop({ personalize }: Server, name = 'shop'): Promise
 
 /** Imports a CSV text into a dataset; the ended job. */
 export async function imported(
-  s: Server,
+  s: ClientSide,
   jobName: string,
   datasetArn: string,
   text: string | Uint8Array,
@@ -123,7 +123,7 @@ export async function imported(
 }
 
 /** The whole shop, its data imported. */
-export async function smallShop(s: Server, name = 'shop'): Promise<SmallShop> {
+export async function smallShop(s: ClientSide, name = 'shop'): Promise<SmallShop> {
   const shop = await emptyShop(s, name)
   const files = smallShopFiles()
   for (const word of ['Interactions', 'Items', 'Users'] as const) {
@@ -138,7 +138,7 @@ export const quickConfig = { algorithmHyperParameters: { hidden_dimension: '32' 
 
 /** Creates a solution of a recipe and trains a version; the ended version's ARN. */
 export async function trained(
-  s: Server,
+  s: ClientSide,
   { datasetGroupArn }: SmallShop,
   recipe: 'aws-item-affinity' | 'aws-item-attribute-affinity',
   name: string = recipe,
@@ -156,7 +156,7 @@ export async function trained(
   return solutionVersionArn
 }
 
-export const versionEnded = ({ personalize }: Server, solutionVersionArn: string) =>
+export const versionEnded = ({ personalize }: ClientSide, solutionVersionArn: string) =>
   ended(
     async () => (await personalize.describeSolutionVersion({ solutionVersionArn })).solutionVersion,
   )

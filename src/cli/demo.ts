@@ -116,9 +116,11 @@ function openStage(): Stage {
     },
     folder: () => dataDir!,
     serve: async () => {
-      server = await startServer(dataDir!, ['--log-level', 'warn']).catch((cause: Error) => {
-        throw new DemoFailure(cause.message, { cause })
-      })
+      server = await startServer(dataDir!, ['--log-level', 'warn', '--files', 'disk']).catch(
+        (cause: Error) => {
+          throw new DemoFailure(cause.message, { cause })
+        },
+      )
       return server
     },
     clear: async () => {

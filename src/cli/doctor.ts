@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { type Config, readConfig } from '../config.ts'
 import { type Context, dataFolders, open } from '../context.ts'
 import { readCredentials } from '../credentials.ts'
+import { tryKeys } from '../data/s3Clients.ts'
 import { CannotStart, cannotStart } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { lockDataDirectory } from '../store/lock.ts'
@@ -20,6 +21,7 @@ const checks: Record<string, Check> = {
   'data directory': checkDataDirectory,
   credentials: checkCredentials,
   TLS: checkTls,
+  files: checkFiles,
   database: checkDatabase,
   port: (config) => checkPort(config, '--port', config.port),
   'admin port': (config) => checkPort(config, '--admin-port', config.adminPort),
@@ -66,6 +68,17 @@ async function checkCredentials(config: Config): Promise<string> {
 async function checkTls(config: Config): Promise<string> {
   const tls = await readTls(config)
   return tls ? `${config.tlsCertificate} and its key fit` : 'none set, so the API is HTTP'
+}
+
+async function checkFiles(config: Config): Promise<string> {
+  if (config.files === 'disk') return `buckets are folders of ${join(config.dataDir, 's3')}`
+  const { endpointUrlS3 = 'AWS' } = config
+  return tryKeys(config).catch(
+    cannotStart(
+      `S3 at ${endpointUrlS3} cannot be used; mend AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL_STS ` +
+        'or the keys (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)',
+    ),
+  )
 }
 
 /** Looks into a whole data directory only: opening another one would make what it lacks. */

@@ -4,7 +4,7 @@ import { createReadStream, createWriteStream, type Dirent } from 'node:fs'
 import { lstat, mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
-import { readLines } from './lines.ts'
+import { linesOf } from './lines.ts'
 
 /** One object of the store and its size. */
 export type StoredObject = { url: string; bytes: number }
@@ -20,9 +20,28 @@ export type ObjectWriter = {
   abort(): Promise<void>
 }
 
+/** An upload in parts that a process has begun, and that a killed one leaves behind. */
+export type Upload = { url: string; id: string }
+
+/** How an object is written: encrypted with a KMS key; who is told of an upload before its parts. */
+export type Writing = {
+  kmsKeyArn?: string | undefined
+  begun?: (upload: Upload) => Promise<void>
+}
+
+/** Whose rights count: the job that reads and writes, its role, and the signal that ends it. */
+export type Access = { jobArn: string; roleArn: string | undefined; signal?: AbortSignal }
+
+/** The object store as the context holds it. */
+export type FileStore = {
+  /** The files as a job may use them. */
+  as(access: Access): Files
+  close(): void
+}
+
 /**
- * The object store, by `s3://bucket/key`. Every verb throws
- * InvalidLocation for a URL that it cannot serve.
+ * The object store, by `s3://bucket/key`. Every verb throws InvalidLocation for
+ * a URL that it cannot serve, and JobFailure where the job's role may not.
  */
 export type Files = {
   /**
@@ -30,15 +49,21 @@ export type Files = {
    * D.3), in key order (UTF-8 bytes).
    */
   list(prefixUrl: string): Promise<StoredObject[]>
-  exists(url: string): Promise<boolean>
-  /** Lines as `readLines` gives them. */
+  /** Lines as `linesOf` gives them. */
   lines(url: string): AsyncIterable<string>
   /** The object's bytes, in chunks. */
   bytes(url: string): AsyncIterable<Uint8Array>
-  /** The object as a file. NOTE: DuckDB expands `*`, `?` and `[` of a path; keys may hold them. */
-  localPath(url: string): Promise<string>
+  /**
+   * The object as a file, a copy in `folder` where it does not lie on this machine.
+   * NOTE: DuckDB expands `*`, `?` and `[` of a path; keys may hold them.
+   */
+  localPath(url: string, folder: string): Promise<string>
   /** Starts an object; one that has the name already is replaced at `finish()`. */
-  create(url: string): Promise<ObjectWriter>
+  create(url: string, how?: Writing): Promise<ObjectWriter>
+  /** Gives up an upload if it is still there. */
+  discard(upload: Upload): Promise<void>
+  /** Throws JobFailure where the KMS key cannot be used. */
+  requireKey(kmsKeyArn: string): Promise<void>
 }
 
 /** An `s3://` URL that names nothing this store can hold or has. */
@@ -49,6 +74,12 @@ export class InvalidLocation extends Error {
   }
 }
 
+/** The embedded object store: it knows no roles and no keys, everything is every job's. */
+export function diskStore(folders: { root: string; scratch: string }): FileStore {
+  const files = diskFiles(folders)
+  return { as: () => files, close: () => undefined }
+}
+
 /**
  * The embedded object store: `s3://bucket/key` is `<root>/<bucket>/<key>`. Buckets are made by
  * hand; keys are taken literally; symbolic links inside a bucket are no objects. `scratch` must lie
@@ -56,17 +87,18 @@ export class InvalidLocation extends Error {
  */
 export const diskFiles = ({ root, scratch }: { root: string; scratch: string }): Files => ({
   list: (prefixUrl) => list(root, prefixUrl),
-  exists: async (url) => (await find(root, url)) !== undefined,
-  lines: (url) => lines(root, url),
+  lines: (url) => linesOf(bytes(root, url), url),
   bytes: (url) => bytes(root, url),
   localPath: (url) => existing(root, url),
   create: (url) => create(root, scratch, url),
+  discard: async () => undefined,
+  requireKey: async () => undefined,
 })
 
-type Location = { url: string; bucket: string; key: string }
+export type Location = { url: string; bucket: string; key: string }
 
-/** Reads a URL as bucket and key. A prefix may be empty and may end within a segment. */
-function locate(url: string, isPrefix: boolean): Location {
+/** Reads a URL as bucket and key. A prefix may be empty. */
+export function locate(url: string, kind: 'object' | 'prefix' = 'object'): Location {
   const match = /^s3:\/\/([^/]*)(?:\/(.*))?$/s.exec(url)
   if (!match) {
     const why = /^https?:/.test(url)
@@ -81,13 +113,20 @@ function locate(url: string, isPrefix: boolean): Location {
       `'${bucket}' is not a bucket name; ` +
         'it has 3 to 63 lower-case letters, digits, dots and hyphens.',
     )
-  const segments = key.split('/')
+  if (key === '' && kind === 'object') throw new InvalidLocation(url, 'it names no object.')
+  return { url, bucket, key }
+}
+
+/** The same where keys are paths of files; a prefix may end within a segment. */
+function locateOnDisk(url: string, kind?: 'prefix'): Location {
+  const location = locate(url, kind)
+  const segments = location.key.split('/')
   // What follows the last slash of a prefix may be empty: the prefix
   // is a folder or the whole bucket.
-  if (isPrefix && segments.at(-1) === '') segments.pop()
+  if (kind === 'prefix' && segments.at(-1) === '') segments.pop()
   const reason = segments.map(badSegment).find((found) => found !== undefined)
   if (reason !== undefined) throw new InvalidLocation(url, reason)
-  return { url, bucket, key }
+  return location
 }
 
 /** Why a segment of a key cannot be a file name, if so. */
@@ -120,7 +159,7 @@ async function present(folder: string, key: string, url: string): Promise<string
 }
 
 async function find(root: string, url: string): Promise<string | undefined> {
-  const location = locate(url, false)
+  const location = locateOnDisk(url)
   const path = await present(await bucketFolder(root, location), location.key, url)
   return path !== undefined && (await lstat(path)).isFile() ? path : undefined
 }
@@ -131,16 +170,12 @@ async function existing(root: string, url: string): Promise<string> {
   return path
 }
 
-async function* lines(root: string, url: string): AsyncGenerator<string> {
-  yield* readLines(await existing(root, url), url)
-}
-
 async function* bytes(root: string, url: string): AsyncGenerator<Uint8Array> {
   yield* createReadStream(await existing(root, url))
 }
 
 async function list(root: string, prefixUrl: string): Promise<StoredObject[]> {
-  const location = locate(prefixUrl, true)
+  const location = locateOnDisk(prefixUrl, 'prefix')
   const { bucket, key: prefix } = location
   const folder = await bucketFolder(root, location)
   const parent = prefix.slice(0, prefix.lastIndexOf('/') + 1)
@@ -157,14 +192,17 @@ async function list(root: string, prefixUrl: string): Promise<StoredObject[]> {
       else if (entry.isFile()) keys.push(key)
     }
   }
-  keys.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
   const found: StoredObject[] = []
   for (const key of keys) {
     const status = await absentAsUndefined(lstat(join(folder, key)))
     if (status?.isFile()) found.push({ url: `s3://${bucket}/${key}`, bytes: status.size })
   }
-  return found
+  return found.sort(byKey)
 }
+
+/** S3's order: UTF-8 bytes. */
+export const byKey = (a: StoredObject, b: StoredObject) =>
+  Buffer.compare(Buffer.from(a.url), Buffer.from(b.url))
 
 const entries = async (folder: string): Promise<Dirent[]> =>
   (await absentAsUndefined(readdir(folder, { withFileTypes: true }))) ?? []
@@ -173,7 +211,7 @@ const entries = async (folder: string): Promise<Dirent[]> =>
 const copiedBytesMax = 64 << 10
 
 async function create(root: string, scratch: string, url: string): Promise<ObjectWriter> {
-  const location = locate(url, false)
+  const location = locateOnDisk(url)
   const folder = await bucketFolder(root, location)
   const parents = await makeFolders(folder, location)
   const path = join(folder, location.key)

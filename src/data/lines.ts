@@ -8,13 +8,17 @@ import { JobFailure } from '../errors.ts'
  */
 export const lineBytesMax = 8 * 1024 * 1024
 
+/** The lines of a file, as `linesOf` gives them. */
+export const readLines = (path: string, name: string, bytesMax?: number): AsyncGenerator<string> =>
+  linesOf(createReadStream(path), name, bytesMax)
+
 /**
- * The lines of a UTF-8 file, streamed, without `\n` or `\r\n` and without a byte order mark; the
+ * The lines of UTF-8 bytes, streamed, without `\n` or `\r\n` and without a byte order mark; the
  * last may lack its line break. `name` is what messages call the file. Throws JobFailure with the
  * line number where a line is too long or no UTF-8.
  */
-export async function* readLines(
-  path: string,
+export async function* linesOf(
+  chunks: AsyncIterable<Uint8Array>,
   name: string,
   bytesMax = lineBytesMax,
 ): AsyncGenerator<string> {
@@ -33,7 +37,8 @@ export async function* readLines(
       number += 1
     }
   }
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+  for await (const bytes of chunks) {
+    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     const first = chunk.indexOf(lineFeed)
     if (openBytes + (first < 0 ? chunk.length : first) > bytesMax) tooLong()
     const last = chunk.lastIndexOf(lineFeed)

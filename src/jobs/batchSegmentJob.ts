@@ -2,7 +2,13 @@ import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
 import { withConnection } from '../data/duck.ts'
-import { type Files, InvalidLocation, type ObjectWriter, type StoredObject } from '../data/files.ts'
+import {
+  type Files,
+  InvalidLocation,
+  type ObjectWriter,
+  type StoredObject,
+  type Writing,
+} from '../data/files.ts'
 import { type Filter, parseFilter } from '../data/filterExpression.ts'
 import { openScoreTable, type ScoreTable } from '../data/scoreTable.ts'
 import type { Model } from '../engine/engine.ts'
@@ -25,11 +31,19 @@ import type { Job, JobRun } from './job.ts'
 export const batchSegmentJob: Job<'batchSegmentJob'> = async (ctx, job, run) => {
   const version = await trainedVersion(ctx, job)
   const recipe = builtRecipe(version.doc.recipeArn)
-  const inputs = job.internal.inputs ?? (await recordedInputs(ctx, job))
+  const { jobInput, jobOutput, roleArn } = job.doc
+  const files = ctx.files.as({ jobArn: job.arn, roleArn, signal: run.signal })
+  const kmsKeyArn = jobOutput.s3DataDestination?.kmsKeyArn
+  for (const key of new Set([jobInput.s3DataSource?.kmsKeyArn, kmsKeyArn]))
+    if (key !== undefined) await files.requireKey(key)
+  const inputs = job.internal.inputs ?? (await recordedInputs(ctx, job, files))
   const output = outputFolder(job)
   const { scores = false, foldIn = false } = job.internal
   requireFreeNames(inputs, output, scores)
-  await writeEmpty(ctx.files, `${output}_CHECK`)
+  await writeEmpty(files, `${output}_CHECK`, { kmsKeyArn })
+  // Of a run that was killed; this one writes all outputs again.
+  if (job.internal.upload) await files.discard(job.internal.upload)
+  const how: Writing = { kmsKeyArn, begun: (upload) => record(ctx, job, { inputs, upload }) }
   run.step('output checked')
 
   const trained = join(ctx.config.dataDir, version.internal.model!)
@@ -48,7 +62,7 @@ export const batchSegmentJob: Job<'batchSegmentJob'> = async (ctx, job, run) => 
     const { model } = opened
     const asking = asker(ctx, opened, source)
     const newUsers = newUsersOf(ctx, model, source, run.scratch, run.signal)
-    const part = { recipe, asker: asking, model, newUsers, tally }
+    const part = { recipe, asker: asking, model, newUsers, files, how, tally }
     for (const [index, input] of inputs.entries()) {
       run.progress('segment', index, inputs.length)
       if (scores) await answerWithScores(ctx, run, { ...part, input }, output)
@@ -93,13 +107,22 @@ async function trainedVersion(ctx: Context, job: Resource<'batchSegmentJob'>) {
 async function recordedInputs(
   ctx: Context,
   job: Resource<'batchSegmentJob'>,
+  files: Files,
 ): Promise<StoredObject[]> {
-  const inputs = await inputObjects(ctx, job)
-  const internal = { ...job.internal, inputs }
+  const inputs = await inputObjects(ctx, job, files)
+  await record(ctx, job, { inputs })
+  return inputs
+}
+
+async function record(
+  ctx: Context,
+  job: Resource<'batchSegmentJob'>,
+  news: Partial<Resource<'batchSegmentJob'>['internal']>,
+): Promise<void> {
+  const internal = { ...job.internal, ...news }
   await ctx.db.kysely
     .transaction()
     .execute((tx) => patch<'batchSegmentJob'>(tx, job, { internal }, ctx.clock()))
-  return inputs
 }
 
 /**
@@ -108,9 +131,10 @@ async function recordedInputs(
 async function inputObjects(
   ctx: Context,
   job: Resource<'batchSegmentJob'>,
+  files: Files,
 ): Promise<StoredObject[]> {
   const path = job.doc.jobInput.s3DataSource?.path ?? ''
-  const found = await ctx.files.list(path).catch(invalid('Invalid S3 input path'))
+  const found = await files.list(path).catch(invalid('Invalid S3 input path'))
   const objects = found.filter(({ url }) => !url.endsWith('/'))
   if (objects.length === 0)
     throw new JobFailure(`Invalid S3 input path. There is no object under ${path}.`)
@@ -161,9 +185,9 @@ function requireFreeNames(inputs: readonly StoredObject[], output: string, score
     )
 }
 
-async function writeEmpty(files: Files, url: string): Promise<void> {
-  const writer = await files.create(url).catch(invalid('Invalid S3 output path'))
-  await writer.finish()
+async function writeEmpty(files: Files, url: string, how: Writing): Promise<void> {
+  const written = files.create(url, how).then((writer) => writer.finish())
+  await written.catch(invalid('Invalid S3 output path'))
 }
 
 const invalid = (text: string) => (cause: unknown) => {
@@ -176,7 +200,9 @@ type Part = {
   asker: Asker
   model: Model
   newUsers: NewUsersOfJob
+  files: Files
   input: StoredObject
+  how: Writing
   tally: Tally
   table: ScoreTable | undefined
 }
@@ -199,7 +225,8 @@ async function answerWithScores(
     run.signal,
   )
   const url = scoresName(output, part.input.url)
-  const writer = await ctx.files.create(url).catch(invalid('Invalid S3 output path'))
+  const { files, how } = part
+  const writer = await files.create(url, how).catch(invalid('Invalid S3 output path'))
   try {
     for await (const chunk of createReadStream(path)) await writer.write(chunk)
     await writer.finish()
@@ -212,15 +239,15 @@ async function answerWithScores(
 async function answerObject(
   ctx: Context,
   run: JobRun,
-  { recipe, input, ...question }: Part,
+  { recipe, files, input, how, ...question }: Part,
   output: string,
 ): Promise<void> {
   const quota: Quota =
     recipe.query === 'itemId' ? 'itemAffinityLines' : 'itemAttributeAffinityLines'
   const most = ctx.config.quotas[quota]
-  const lines = atMost(ctx.files.lines(input.url), most, input.url)
-  const writer: ObjectWriter = await ctx.files
-    .create(outputName(output, input.url))
+  const lines = atMost(files.lines(input.url), most, input.url)
+  const writer: ObjectWriter = await files
+    .create(outputName(output, input.url), how)
     .catch(invalid('Invalid S3 output path'))
   try {
     for await (const chunk of answers({ ...question, lines }, run)) await writer.write(chunk)

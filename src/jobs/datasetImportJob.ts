@@ -15,8 +15,9 @@ import type { Job } from './job.ts'
  */
 export const datasetImportJob: Job<'datasetImportJob'> = async (ctx, job, run) => {
   const { dataset, schema } = await target(ctx, job)
-  const { dataLocation } = job.doc.dataSource
-  const sources = await csvObjects(ctx.files, dataLocation ?? '')
+  const { dataSource, roleArn } = job.doc
+  const files = ctx.files.as({ jobArn: job.arn, roleArn, signal: run.signal })
+  const sources = await csvObjects(files, dataSource.dataLocation ?? '')
   requireRoom(ctx, job, sources)
   run.step('sources listed')
 
@@ -24,10 +25,15 @@ export const datasetImportJob: Job<'datasetImportJob'> = async (ctx, job, run) =
   const path = join('datasets', arnPath(dataset.arn), `${job.seq}.parquet`)
   const out = join(ctx.config.dataDir, path)
   await mkdir(dirname(out), { recursive: true })
+  const paths: string[] = []
+  for (const [index, { url }] of sources.entries()) {
+    run.progress('read', index, sources.length)
+    paths.push(await files.localPath(url, run.scratch))
+  }
   const { rowCount } = await importCsv(
     ctx.duck,
     {
-      sources: await Promise.all(sources.map(({ url }) => ctx.files.localPath(url))),
+      sources: paths,
       sourceNames: sources.map(({ url }) => url),
       schema: parseSchema(schema.doc.schema, schema.doc.domain),
       out,
@@ -51,7 +57,10 @@ async function target(ctx: Context, job: Resource<'datasetImportJob'>) {
   })
 }
 
-/** One object, or the first level of a folder that ends in `/`. Texts: AWS's, spec J.3. */
+/**
+ * One object, or the first level of a folder that ends in `/`, less the empty object
+ * that S3's console makes for the folder itself. Texts: AWS's, spec J.3.
+ */
 async function csvObjects(files: Files, location: string): Promise<StoredObject[]> {
   const objects = await files.list(location).catch((cause: unknown) => {
     if (cause instanceof InvalidLocation)
@@ -59,7 +68,7 @@ async function csvObjects(files: Files, location: string): Promise<StoredObject[
     throw cause
   })
   const found = location.endsWith('/')
-    ? objects.filter(({ url }) => !url.slice(location.length).includes('/'))
+    ? objects.filter(({ url }) => url !== location && !url.slice(location.length).includes('/'))
     : objects.filter(({ url }) => url === location)
   if (found.length === 0)
     throw new JobFailure(

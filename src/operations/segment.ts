@@ -1,7 +1,7 @@
 import type { Caller, Context } from '../context.ts'
 import { type AnswerPart, answeredLine } from '../data/answeredLine.ts'
 import { InvalidLocation } from '../data/files.ts'
-import { invalidInput, limitExceeded } from '../errors.ts'
+import { invalidInput, JobFailure, limitExceeded } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { compare } from '../segments/comparison.ts'
 import { modelDescription } from '../segments/modelDescription.ts'
@@ -112,7 +112,8 @@ export const compareSegments: Operation<'CompareSegments'> = async (ctx, caller,
   for (const reference of input.segments) {
     const job = await endedJob(ctx, caller, reference.batchSegmentJobArn)
     const { file, url } = answerFile(job, reference.inputFile)
-    const { input: asked, users } = await segmentOf(ctx, url, reference.line, ids, room)
+    const parts = answerParts(ctx, job, url, reference.line)
+    const { input: asked, users } = await segmentOf(parts, url, reference.line, ids, room)
     room -= users.length
     read.push({ ...reference, inputFile: file, input: asked, users })
   }
@@ -195,13 +196,13 @@ async function lineInput(
   inputFile: string | undefined,
 ): Promise<string> {
   const { url } = answerFile(job, inputFile)
-  for await (const part of answerParts(ctx, url, line)) if ('input' in part) return part.input
+  for await (const part of answerParts(ctx, job, url, line)) if ('input' in part) return part.input
   throw noSuchLine(url, line)
 }
 
 /** The users of a line as numbers, which `ids` has for each id and gets for new ones. */
 async function segmentOf(
-  ctx: Context,
+  parts: AsyncIterable<AnswerPart>,
   url: string,
   line: number,
   ids: Map<string, number>,
@@ -209,7 +210,7 @@ async function segmentOf(
 ): Promise<{ input: string; users: Uint32Array }> {
   let input: string | undefined
   const users: number[] = []
-  for await (const part of answerParts(ctx, url, line)) {
+  for await (const part of parts) {
     if ('input' in part) input = part.input
     else if ('error' in part)
       throw invalidInput(`Line ${line} of ${url} has an error instead of users: ${part.error}`)
@@ -228,11 +229,17 @@ async function segmentOf(
   return { input, users: Uint32Array.from(users) }
 }
 
-async function* answerParts(ctx: Context, url: string, line: number): AsyncGenerator<AnswerPart> {
+async function* answerParts(
+  ctx: Context,
+  { arn: jobArn, doc: { roleArn } }: Resource<'batchSegmentJob'>,
+  url: string,
+  line: number,
+): AsyncGenerator<AnswerPart> {
   try {
-    yield* answeredLine(ctx.files.bytes(url), line)
+    yield* answeredLine(ctx.files.as({ jobArn, roleArn }).bytes(url), line)
   } catch (error) {
-    throw error instanceof InvalidLocation ? invalidInput(error.message) : error
+    const isTheirs = error instanceof InvalidLocation || error instanceof JobFailure
+    throw isTheirs ? invalidInput(error.message) : error
   }
 }
 

@@ -57,6 +57,8 @@ type Internals = {
     scores?: true
     /** The input objects, once they have been listed. */
     inputs?: { url: string; bytes: number }[]
+    /** The last upload in parts that was begun. */
+    upload?: { url: string; id: string }
   }
 }
 
