@@ -15,6 +15,7 @@ import { type ClientSide, client, ended, roleArn } from '../harness.ts'
 import { segmentJobs } from '../segmentJobs.ts'
 import {
   emptyShop,
+  filesLeft,
   imported,
   type SmallShop,
   smallShop,
@@ -82,7 +83,7 @@ test('imports have read their files as their role, and left no copy', async () =
       ...[`arn:aws:personalize:us-east-1:123456789012:dataset-import-job/${job}`, roleArn, job],
     ]),
   )
-  deepEqual(await readdir(join(dataDir, 'scratch')), [])
+  await filesLeft(join(dataDir, 'scratch'), 0)
   deepEqual(await readdir(join(dataDir, 's3')), [])
 })
 
