@@ -2,13 +2,7 @@ import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
 import { withConnection } from '../data/duck.ts'
-import {
-  type Files,
-  InvalidLocation,
-  type ObjectWriter,
-  type StoredObject,
-  type Writing,
-} from '../data/files.ts'
+import { type Files, InvalidLocation, type StoredObject, type Writing } from '../data/files.ts'
 import { type Filter, parseFilter } from '../data/filterExpression.ts'
 import { openScoreTable, type ScoreTable } from '../data/scoreTable.ts'
 import type { Model } from '../engine/engine.ts'
@@ -40,7 +34,7 @@ export const batchSegmentJob: Job<'batchSegmentJob'> = async (ctx, job, run) => 
   const output = outputFolder(job)
   const { scores = false, foldIn = false } = job.internal
   requireFreeNames(inputs, output, scores)
-  await writeEmpty(files, `${output}_CHECK`, { kmsKeyArn })
+  await write(files, `${output}_CHECK`, { kmsKeyArn }, [])
   // Of a run that was killed; this one writes all outputs again.
   if (job.internal.upload) await files.discard(job.internal.upload)
   const how: Writing = { kmsKeyArn, begun: (upload) => record(ctx, job, { inputs, upload }) }
@@ -185,9 +179,22 @@ function requireFreeNames(inputs: readonly StoredObject[], output: string, score
     )
 }
 
-async function writeEmpty(files: Files, url: string, how: Writing): Promise<void> {
-  const written = files.create(url, how).then((writer) => writer.finish())
-  await written.catch(invalid('Invalid S3 output path'))
+/** Writes an object; one that fails leaves nothing. */
+async function write(
+  files: Files,
+  url: string,
+  how: Writing,
+  chunks: AsyncIterable<string | Uint8Array> | [],
+): Promise<void> {
+  const wrong = invalid('Invalid S3 output path')
+  const writer = await files.create(url, how).catch(wrong)
+  try {
+    for await (const chunk of chunks) await writer.write(chunk).catch(wrong)
+    await writer.finish().catch(wrong)
+  } catch (error) {
+    await writer.abort()
+    throw error
+  }
 }
 
 const invalid = (text: string) => (cause: unknown) => {
@@ -224,16 +231,8 @@ async function answerWithScores(
     },
     run.signal,
   )
-  const url = scoresName(output, part.input.url)
-  const { files, how } = part
-  const writer = await files.create(url, how).catch(invalid('Invalid S3 output path'))
-  try {
-    for await (const chunk of createReadStream(path)) await writer.write(chunk)
-    await writer.finish()
-  } catch (error) {
-    await writer.abort()
-    throw error
-  }
+  const { files, how, input } = part
+  await write(files, scoresName(output, input.url), how, createReadStream(path))
 }
 
 async function answerObject(
@@ -246,19 +245,13 @@ async function answerObject(
     recipe.query === 'itemId' ? 'itemAffinityLines' : 'itemAttributeAffinityLines'
   const most = ctx.config.quotas[quota]
   const lines = atMost(files.lines(input.url), most, input.url)
-  const writer: ObjectWriter = await files
-    .create(outputName(output, input.url), how)
-    .catch(invalid('Invalid S3 output path'))
-  try {
-    for await (const chunk of answers({ ...question, lines }, run)) await writer.write(chunk)
+  const chunks = async function* () {
+    yield* answers({ ...question, lines }, run)
     run.step('output complete')
-    await writer.finish()
-  } catch (error) {
-    await writer.abort()
-    throw error instanceof InvalidLocation
-      ? new JobFailure(`Invalid S3 input path. ${error.message}`, { cause: error })
-      : error
   }
+  await write(files, outputName(output, input.url), how, chunks()).catch(
+    invalid('Invalid S3 input path'),
+  )
 }
 
 async function* atMost(

@@ -3,8 +3,10 @@ import type { Context } from '../context.ts'
 import { findNewUsers, type NewUsers } from '../data/newUsers.ts'
 import { maskKey, userMask } from '../data/userMask.ts'
 import type { Model } from '../engine/engine.ts'
+import { slices } from '../slices.ts'
 import type { Source } from './segmentAnswers.ts'
 import { snapshotPaths } from './snapshotPaths.ts'
+import { allowed } from './spread.ts'
 
 /** Users for the ends of lists: those of whom the model knows nothing, in the order of their ids. */
 export type NewUsersOfJob = {
@@ -27,28 +29,28 @@ export function newUsersOf(
   const { userCount } = model.document
   const paths = snapshotPaths(ctx, snapshot)
   let found: NewUsers | undefined
-  let masked: { key: string; mask: Uint8Array } | undefined
+  let listed: { key: string; users: Uint32Array } | undefined
   const find = async () => {
     const path = join(scratch, 'newUsers.parquet')
     found ??= await findNewUsers(ctx.duck, paths, modelUsers, userCount, path, signal)
     return found
   }
-  const maskOf = async ({ path, end }: NewUsers, values: Record<string, string>) => {
-    if (!filter) return undefined
-    const key = maskKey(filter, values)
-    if (masked?.key !== key)
-      masked = { key, mask: await userMask(ctx.duck, filter, values, paths, path, end) }
-    return masked.mask
+  const list = async (values: Record<string, string>) => {
+    const { path, end } = await find()
+    const mask = filter && (await userMask(ctx.duck, filter, values, paths, path, end))
+    const users = new Uint32Array(end - userCount)
+    let count = 0
+    for await (const { from, to } of slices(users.length))
+      for (let user = userCount + from; user < userCount + to; user++)
+        if (allowed(mask, user)) users[count++] = user
+    return users.subarray(0, count)
   }
   return {
     async first(most, filterValues) {
       if (most <= 0) return new Uint32Array(0)
-      const all = await find()
-      const mask = await maskOf(all, filterValues)
-      const users: number[] = []
-      for (let user = userCount; user < all.end && users.length < most; user++)
-        if (mask === undefined || (mask[user >>> 3]! >>> (user & 7)) & 1) users.push(user)
-      return Uint32Array.from(users)
+      const key = filter ? maskKey(filter, filterValues) : ''
+      if (listed?.key !== key) listed = { key, users: await list(filterValues) }
+      return listed.users.subarray(0, most)
     },
     idText: (users) => found!.idText(users),
     idFiles: () => [modelUsers, ...(found ? [found.path] : [])],

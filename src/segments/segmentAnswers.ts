@@ -105,6 +105,10 @@ export async function* answers(
       const most = 'users' in request.query ? 0 : request.resultCount - known.users.length
       const unknown = await newUsers.first(most, filterValues)
       const ids = idText(model, newUsers, known.users, unknown, run.signal)
+      if (!asked.scores && table === undefined) {
+        yield* segmentLine(asked.input, ids)
+        continue
+      }
       const segment = await whole(model, request, known, unknown, run.signal)
       await table?.add(line, segment.users, segment.logScores)
       const numbers = asked.scores ? numbersOf(model, request, segment, run.signal) : []

@@ -49,7 +49,8 @@ export async function rankOf(
   return { rank: allowed(mask, user) ? before + 1 : undefined, userCount }
 }
 
-const allowed = (mask: Uint8Array | undefined, user: number) =>
+/** Whether the mask, if there is one, has the user's bit (bit u&7 of byte u>>3). */
+export const allowed = (mask: Uint8Array | undefined, user: number) =>
   mask === undefined || ((mask[user >>> 3]! >>> (user & 7)) & 1) === 1
 
 /** Users counted and summed by the leading bits of their value, whose order is that of the values. */

@@ -25,6 +25,8 @@ export type Learned = Pick<ModelDocument, 'score' | 'candidates' | 'interactions
 const examplesSeed = 13
 const blendRidge = 2e-3
 const levelRidge = 1e-4
+/** Rates below say as little; their weights would be 0 as float32, and what happened over them infinite. */
+const saidMin = 1e-30
 /** Queries that candidates are compared on are no more than make so many scores of each, but at least so many. */
 const evaluatedMax = 10_000_000
 const comparedMin = 100
@@ -161,7 +163,7 @@ async function levelled(
   for (const examples of parts)
     for (let row = 0; row < examples.query.length; row++) {
       const { features } = examples.asked[examples.query[row]!]!
-      const said = Math.exp(logScoreOf(score, examples, row, fitted))
+      const said = Math.max(saidMin, Math.exp(logScoreOf(score, examples, row, fitted)))
       values.push(...queryFeatures.map((feature) => features[feature]))
       // What happened is Poisson with the rate said x exp(level).
       targets.push(examples.targets[row]! / said)

@@ -51,6 +51,7 @@ export async function prepareEvents(
   await connection.run(dictionarySql('modelItem', 'itemId', jsonId))
   return readEvents(connection, plan, itemCount)
 }
+
 /**
  * The events with the first `itemCount` items of the table `modelItem`, which is there; the table `modelUser` is made
  * from them. JobFailure where there are none.
