@@ -73,7 +73,7 @@ export async function measure(
       }
       return summary(judged)
     })
-    const active = summary(mostActive(parted))
+    const active = summary(mostActive(parted, set.onlyNew === true))
     const { stretch } = goal
     const said = `${document.score.name}; recall ${interval(ours)}`
     const reach = (unit: 'hits' | 'recall') =>
@@ -162,11 +162,15 @@ function without(ids: string[], model: Model): Uint8Array {
   return mask
 }
 
-function mostActive(parted: Parted): Judged[] {
-  const ids = new Map(parted.mostActive.map((id, n) => [id, n]))
-  return parted.queries.map(({ acted }) => {
-    const hits = acted.filter((id) => ids.has(id)).length
-    return { hits, recall: hits / Math.min(acted.length, kOf(parted)) }
+function mostActive(parted: Parted, onlyNew: boolean): Judged[] {
+  const k = kOf(parted)
+  return parted.queries.map(({ acted, before }) => {
+    const had = new Set(onlyNew ? before : [])
+    const listed = new Set<string>()
+    for (let n = 0; listed.size < k && n < parted.mostActive.length; n++)
+      if (!had.has(parted.mostActive[n]!)) listed.add(parted.mostActive[n]!)
+    const hits = acted.filter((id) => listed.has(id)).length
+    return { hits, recall: hits / Math.min(acted.length, k) }
   })
 }
 
