@@ -1,4 +1,4 @@
-//! Gram matrices, their principal axes, and turning rows into them.
+//! Gram matrices, and turning rows into their principal axes.
 
 use crate::door::{Call, In, Indexes, Out, require, width_of};
 use crate::simd::{Simd, Work};
@@ -89,78 +89,4 @@ pub unsafe fn turn_rows<S: Simd>(rows: &[f32], columns: &[f32], width: usize, ou
             to[column..][..PANEL].copy_from_slice(from);
         }
     }
-}
-
-/// Principal axes of a width x width matrix X^T X: its rows become unit eigenvectors, `lengths` the eigenvalues.
-/// One-sided Jacobi rotations (Hestenes 1958): rows are turned in pairs until all are at right angles.
-#[napi(object, object_to_js = false)]
-pub struct PrincipalAxes<'a> {
-    pub gram: Out<'a, f64>,
-    pub lengths: Out<'a, f64>,
-}
-
-const SWEEPS_MAX: usize = 30;
-/// Cosine below which two rows count as being at right angles.
-const RIGHT_ANGLE: f64 = 1e-7;
-
-impl Work for PrincipalAxes<'_> {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self, _: &Call) {
-        let (gram, lengths) = (self.gram.all(), self.lengths.all());
-        let width = lengths.len();
-        require(width % PANEL == 0 && gram.len() == width * width, "gram must be width x width.");
-        require(gram.iter().all(|value| value.is_finite()), "Factors and weights must be finite numbers.");
-        let trace: f64 = gram.iter().step_by(width + 1).sum();
-        // Without this the rows of a singular matrix would end as zeros, which have no direction.
-        let floor = 1e-9 * trace + 1e-30;
-        gram.iter_mut().step_by(width + 1).for_each(|value| *value += floor);
-        let mut sweeps = 0;
-        while sweeps < SWEEPS_MAX && turn_all_pairs(gram, width) {
-            sweeps += 1;
-        }
-        for (row, length) in gram.chunks_mut(width).zip(lengths) {
-            let size = dot(row, row).sqrt();
-            *length = (size - floor).max(0.0);
-            row.iter_mut().for_each(|value| *value /= size);
-        }
-    }
-}
-
-/// One sweep over all pairs of rows; false when none had to be turned.
-#[inline(always)]
-fn turn_all_pairs(matrix: &mut [f64], width: usize) -> bool {
-    let mut turned = false;
-    let mut squares: Vec<f64> = matrix.chunks(width).map(|row| dot(row, row)).collect();
-    for p in 0..width {
-        let (upper, lower) = matrix.split_at_mut((p + 1) * width);
-        let a = &mut upper[p * width..];
-        for (q, b) in (p + 1..).zip(lower.chunks_mut(width)) {
-            let product = dot(a, b);
-            if product.abs() <= RIGHT_ANGLE * (squares[p] * squares[q]).sqrt() {
-                continue;
-            }
-            turned = true;
-            let cotangent = (squares[q] - squares[p]) / (2.0 * product);
-            let tangent = cotangent.signum() / (cotangent.abs() + (1.0 + cotangent * cotangent).sqrt());
-            let cosine = 1.0 / (1.0 + tangent * tangent).sqrt();
-            let sine = cosine * tangent;
-            for (x, y) in a.iter_mut().zip(b) {
-                (*x, *y) = (cosine * *x - sine * *y, sine * *x + cosine * *y);
-            }
-            squares[p] -= tangent * product;
-            squares[q] += tangent * product;
-        }
-    }
-    turned
-}
-
-#[inline(always)]
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut sums = [0f64; 16];
-    for (x, y) in a.chunks_exact(16).zip(b.chunks_exact(16)) {
-        for k in 0..16 {
-            sums[k] += x[k] * y[k];
-        }
-    }
-    sums.iter().sum()
 }

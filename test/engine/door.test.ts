@@ -77,10 +77,6 @@ const good: Record<string, () => Args> = {
     ...{ blocks: Uint32Array.of(0, 2), values: floats(2), width },
     partial: new Float64Array(width * width),
   }),
-  principalAxes: () => ({
-    gram: new Float64Array(width * width).fill(1),
-    lengths: new Float64Array(width),
-  }),
   rotateRows: () => ({
     ...{ blocks: Uint32Array.of(0, 2), values: floats(2), width },
     axes: new Float64Array(width * width),

@@ -23,7 +23,6 @@ type Addon = {
 const nativeVerbs = [
   'solveRows',
   'gramBlock',
-  'principalAxes',
   'rotateRows',
   'scoreUsers',
   'topUsers',
