@@ -102,7 +102,7 @@ export type Parted = {
 }
 
 const queriesMax = 5000
-const levelsMax = 1000
+const levelsMax = 25_000
 
 /**
  * Splits by SQL of its own. `aws`: each user's newest 20 %, rounded up, but never the only event. `time`: what happened

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { sharedInts } from '../../src/engine/local/arrays.ts'
 import { principalAxes } from '../../src/engine/local/axes.ts'
 import { factorise } from '../../src/engine/local/factorise.ts'
-import { random, sample } from '../../src/engine/local/random.ts'
+import { random, sample, systematicSample } from '../../src/engine/local/random.ts'
 import { testKernel } from './testKernel.ts'
 
 const kernel = testKernel()
@@ -113,6 +113,27 @@ test('principal axes are unit vectors at right angles that make the matrix diago
       assert(Math.abs(form - (a === b ? lengths[a]! : 0)) < 1e-5)
     }
   }
+})
+
+test('a systematic sample stands for the whole, and has all that is large', () => {
+  const draw = random(7)
+  const sizes = Float64Array.from({ length: 2000 }, (_, n) => (n === 900 ? 1e6 : draw.uniform()))
+  for (let seed = 0; seed < 20; seed++) {
+    const { indexes, stands } = systematicSample(sizes, 200, random(seed))
+    assert(indexes.includes(900))
+    assert(Math.abs(stands[indexes.indexOf(900)]! - 1) < 0.01)
+    assert.deepEqual(
+      indexes,
+      [...new Set(indexes)].sort((a, b) => a - b),
+    )
+  }
+  const even = new Float64Array(1000).fill(1)
+  const { indexes, stands } = systematicSample(even, 100, draw)
+  assert.equal(indexes.length, 100)
+  assert(stands.every((count) => Math.abs(count - 10) < 1e-9))
+  // Everything, where as much is asked for.
+  const whole = systematicSample(Float64Array.of(1, 1, 1), 3, draw)
+  assert.deepEqual(whole.indexes, [0, 1, 2])
 })
 
 test('a seeded stream is the same every time, differs by stream number, and is fair', () => {

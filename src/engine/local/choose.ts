@@ -18,7 +18,7 @@ import {
  * Builds the queries of a validation or test from the pairs by item of its two parts: those on which somebody acted in
  * the second, and sets of items that are known from the first, but on which nobody did.
  */
-export type QueriesOf = (train: Pairs, test: Pairs) => { queries: TestQueries; idle: Uint32Array[] }
+export type QueriesOf = (train: Pairs, test: Pairs) => { queries: TestQueries; sets: Uint32Array[] }
 
 /** (alpha0, regularization) pairs that covered six data sets between them. */
 const candidates: [number, number][] = [

@@ -25,14 +25,14 @@ export async function normaliserOf(
   return kernel.score(users, items, [{ items: chosen }], signal)
 }
 
-/** Up to 1,500 seeded random items that training knows and somebody acted on in the held-out pairs. */
+/** Up to 1,500 seeded random items that training knows and somebody acted on in the held-out pairs; `sets` are all that it knows. */
 export function itemQueries(train: Pairs, test: Pairs, seed: number) {
   const items: number[] = []
-  const idle: Uint32Array[] = []
+  const sets: Uint32Array[] = []
   for (let item = 0; item < test.rowCount; item++) {
     if (train.starts[item + 1] === train.starts[item]) continue
+    sets.push(Uint32Array.of(item))
     if (test.starts[item + 1]! > test.starts[item]!) items.push(item)
-    else idle.push(Uint32Array.of(item))
   }
   const chosen = sample(items.length, queriesMax, random(seed, 2))
   const queries: TestQueries = Array.from(chosen, (at) => {
@@ -40,24 +40,21 @@ export function itemQueries(train: Pairs, test: Pairs, seed: number) {
     const actual = test.columns.slice(test.starts[item]!, test.starts[item + 1]!)
     return { items: Uint32Array.of(item), actual }
   })
-  // As many of the idle ones as of the others, or the two would not stand for the same items.
-  const share = items.length === 0 ? 1 : chosen.length / items.length
-  const kept = sample(idle.length, Math.ceil(share * idle.length), random(seed, 5))
-  return { queries, idle: Array.from(kept, (n) => idle[n]!) }
+  return { queries, sets }
 }
 
 /** Up to 300 seeded random attribute values, fewer where many users times many items would take too long. */
-export function attributeQueries(sets: Uint32Array[], train: Pairs, test: Pairs, seed: number) {
+export function attributeQueries(all: Uint32Array[], train: Pairs, test: Pairs, seed: number) {
+  const sets = all.filter((items) =>
+    items.some((item) => train.starts[item + 1]! > train.starts[item]!),
+  )
   const order = random(seed, 3)
   const keyed = sets.map((items) => ({ items, key: order.uniform() }))
   keyed.sort((a, b) => a.key - b.key)
   const queries: TestQueries = []
-  const idle: Uint32Array[] = []
   let dots = 0
   for (const { items } of keyed) {
-    if (!items.some((item) => train.starts[item + 1]! > train.starts[item]!)) continue
     const actual = usersOf(items, test)
-    if (actual.length === 0) idle.push(items)
     // A value that every user acted on says nothing about who does.
     if (actual.length === 0 || actual.length === train.columnCount) continue
     dots += items.length * train.columnCount
@@ -65,7 +62,7 @@ export function attributeQueries(sets: Uint32Array[], train: Pairs, test: Pairs,
     if (queries.length >= 10 && dots > attributeDotsMax) break
     queries.push({ items, actual })
   }
-  return { queries, idle }
+  return { queries, sets }
 }
 
 /** Recall of affinities times each of the users' weights, among the users whose bit is set. */

@@ -5,7 +5,7 @@ import type { TestQueries } from './evaluate.ts'
 import type { Fitted } from './fitted.ts'
 import type { Kernel } from './kernel.ts'
 import type { Events } from './prepare.ts'
-import { type Random, sample } from './random.ts'
+import { type Random, sample, systematicSample } from './random.ts'
 import { termValue } from './score.ts'
 import type { Ranges } from './split.ts'
 
@@ -18,31 +18,28 @@ export type Ask = (
 ) => Promise<Asked[]>
 
 /**
- * Held-out events of a newer part, of which `fitted` knows nothing, queries on which somebody acted there, and the sets
- * of items that could have been asked for, but on which nobody did; undefined where the level of scores does not matter.
+ * Held-out events of a newer part, of which `fitted` knows nothing, queries on which somebody acted there, and all sets
+ * of items that could have been asked for; undefined where the level of scores does not matter.
  */
 export type HeldOut = {
   events: Events
   newer: Ranges
   queries: TestQueries
-  idle: Uint32Array[] | undefined
+  sets: Uint32Array[] | undefined
 }
 
-/** The queries with those users who have events in the past, and those on which no such user acted. */
-export function ofKnownUsers(queries: TestQueries, { features }: Fitted) {
-  const known = queries.map(({ items, actual }) => ({
-    items,
-    actual: actual.filter((user) => features.events[user]! > 0),
-  }))
-  return {
-    queries: known.filter(({ actual }) => actual.length > 0),
-    idle: known.filter(({ actual }) => actual.length === 0).map(({ items }) => items),
-  }
-}
+/** The queries on which users acted who have events in the past, with those users. */
+export const ofKnownUsers = (queries: TestQueries, { features }: Fitted): TestQueries =>
+  queries
+    .map(({ items, actual }) => ({
+      items,
+      actual: actual.filter((user) => features.events[user]! > 0),
+    }))
+    .filter(({ actual }) => actual.length > 0)
 
 /** Queries of which users are sampled. */
 export const exampleQueries = 400
-const idleQueries = 400
+const levelQueries = 800
 /** Numbers of evidence held at once. */
 const evidenceMax = 100_000_000
 const queriesAtOnce = 16
@@ -67,8 +64,6 @@ export type Examples = {
   weights: number[]
   /** How much each query says: 1 / sqrt(users who acted), or the largest few would decide. */
   says: number[]
-  /** How many queries each query stands for. */
-  queryWeight: number
   interactionsPerUser: number
 }
 
@@ -79,6 +74,7 @@ export async function examplesOf(
   heldOut: HeldOut,
   sets: Uint32Array[],
   asked: Asked[],
+  queriesMax: number,
   draw: Random,
   signal: AbortSignal,
 ): Promise<Examples> {
@@ -86,7 +82,7 @@ export async function examplesOf(
   const acted = actedOf(heldOut, sets, fitted)
   const activity = fitted.features.activity.map(Math.exp)
   const examples: Examples = {
-    ...{ asked, query: [], user: [], evidence: [], targets: [], weights: [], queryWeight: 1 },
+    ...{ asked, query: [], user: [], evidence: [], targets: [], weights: [] },
     says: acted.map(({ size }) => 1 / Math.sqrt(Math.max(1, size))),
     interactionsPerUser: interactionsPerUser(acted),
   }
@@ -105,7 +101,7 @@ export async function examplesOf(
   const share = pool.length / known.length
   const size = evidenceFeatures.length * userCount
   const atOnce = Math.min(queriesAtOnce, Math.max(1, Math.floor(evidenceMax / size)))
-  const chosen = sample(asked.length, exampleQueries, draw)
+  const chosen = sample(asked.length, queriesMax, draw)
   for (let from = 0; from < chosen.length; from += atOnce)
     await withMemory(async () => {
       const some = chosen.subarray(from, from + atOnce)
@@ -193,10 +189,11 @@ function interactionsPerUser(acted: Map<number, number>[]): number {
 }
 
 /**
- * Examples of queries on which nobody known acted: those that candidates are fitted to were chosen by what happened, and
- * say too much of the level.
+ * Examples of all that could have been asked for, acted on or not, and how many queries each stands for: those that
+ * candidates are fitted to were chosen by what happened, and say too much of the level. Half of them are chosen by
+ * their volume, as few sets have most of the events.
  */
-export async function idleExamples(
+export async function levelExamples(
   kernel: Kernel,
   fitted: Fitted,
   heldOut: HeldOut,
@@ -204,11 +201,26 @@ export async function idleExamples(
   ask: Ask,
   draw: Random,
   signal: AbortSignal,
-): Promise<Examples> {
-  const chosen = Array.from(sample(sets.length, idleQueries, draw), (n) => sets[n]!)
+): Promise<{ examples: Examples; stands: Float64Array }> {
+  const volumes = Float64Array.from(sets, (items) =>
+    items.reduce((sum, item) => sum + fitted.itemVolumes[item]!, 0),
+  )
+  const mean = volumes.reduce((sum, volume) => sum + volume, 0) / sets.length
+  const sizes = volumes.map((volume) => volume + mean + 1e-9)
+  const { indexes, stands } = systematicSample(sizes, levelQueries, draw)
+  const chosen = Array.from(indexes, (n) => sets[n]!)
   const asked = await ask(kernel, fitted, chosen, signal)
-  const examples = await examplesOf(kernel, fitted, heldOut, chosen, asked, draw, signal)
-  return { ...examples, queryWeight: sets.length / Math.max(1, chosen.length) }
+  const examples = await examplesOf(
+    kernel,
+    fitted,
+    heldOut,
+    chosen,
+    asked,
+    levelQueries,
+    draw,
+    signal,
+  )
+  return { examples, stands }
 }
 
 /** The value of a term in an example. */

@@ -9,7 +9,7 @@ import {
   exampleQueries,
   examplesOf,
   type HeldOut,
-  idleExamples,
+  levelExamples,
   valueIn,
 } from './examples.ts'
 import type { Fitted } from './fitted.ts'
@@ -56,7 +56,16 @@ export async function learn(
   )
   const sets = queries.map(({ items }) => items)
   const asked = await ask(kernel, fitted, sets, signal)
-  const examples = await examplesOf(kernel, fitted, heldOut, sets, asked, draw, signal)
+  const examples = await examplesOf(
+    kernel,
+    fitted,
+    heldOut,
+    sets,
+    asked,
+    exampleQueries,
+    draw,
+    signal,
+  )
   const scores: Score[] = []
   for (const candidate of candidates.all)
     scores.push(await fitCandidate(candidate, examples, fitted, signal))
@@ -70,10 +79,9 @@ export async function learn(
     signal,
   )
   let best = scores[bestOf(metrics.map(({ recalls }) => recalls))]!
-  if (heldOut.idle) {
-    const idle = await idleExamples(kernel, fitted, heldOut, heldOut.idle, ask, draw, signal)
-    const queryWeight = heldOut.queries.length / Math.min(exampleQueries, sets.length)
-    best = await levelled(best, [{ ...examples, queryWeight }, idle], fitted, signal)
+  if (heldOut.sets) {
+    const level = await levelExamples(kernel, fitted, heldOut, heldOut.sets, ask, draw, signal)
+    best = await levelled(best, level, fitted, signal)
   }
   return {
     score: best,
@@ -152,7 +160,7 @@ const logScoreOf = ({ terms }: Score, examples: Examples, row: number, fitted: F
  */
 async function levelled(
   score: Score,
-  parts: Examples[],
+  { examples, stands }: Awaited<ReturnType<typeof levelExamples>>,
   fitted: Fitted,
   signal: AbortSignal,
 ): Promise<Score> {
@@ -160,15 +168,15 @@ async function levelled(
   const values: number[] = []
   const targets: number[] = []
   const weights: number[] = []
-  for (const examples of parts)
-    for (let row = 0; row < examples.query.length; row++) {
-      const { features } = examples.asked[examples.query[row]!]!
-      const said = Math.max(saidMin, Math.exp(logScoreOf(score, examples, row, fitted)))
-      values.push(...queryFeatures.map((feature) => features[feature]))
-      // What happened is Poisson with the rate said x exp(level).
-      targets.push(examples.targets[row]! / said)
-      weights.push(examples.weights[row]! * examples.queryWeight * said)
-    }
+  for (let row = 0; row < examples.query.length; row++) {
+    const query = examples.query[row]!
+    const { features } = examples.asked[query]!
+    const said = Math.max(saidMin, Math.exp(logScoreOf(score, examples, row, fitted)))
+    values.push(...queryFeatures.map((feature) => features[feature]))
+    // What happened is Poisson with the rate said x exp(level).
+    targets.push(examples.targets[row]! / said)
+    weights.push(examples.weights[row]! * stands[query]! * said)
+  }
   const { intercept, coefficients } = await poissonRegression(
     {
       ...{ width, values: Float32Array.from(values) },

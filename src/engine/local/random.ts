@@ -47,6 +47,27 @@ export function sample(size: number, count: number, random: Random): Uint32Array
   return indexes.slice(0, count).sort()
 }
 
+/**
+ * At most about `count` indexes, ascending, each chosen with a chance in proportion to its size, and how many each
+ * stands for: systematic sampling (Madow 1949). Sizes are positive.
+ */
+export function systematicSample(sizes: Float64Array, count: number, random: Random) {
+  const step = sizes.reduce((sum, size) => sum + size, 0) / count
+  const indexes: number[] = []
+  const stands: number[] = []
+  let next = random.uniform() * step
+  let end = 0
+  for (const [index, size] of sizes.entries()) {
+    end += size
+    const times = Math.max(0, Math.ceil((end - next) / step))
+    if (times === 0) continue
+    next += times * step
+    indexes.push(index)
+    stands.push((times * step) / size)
+  }
+  return { indexes, stands: Float64Array.from(stands) }
+}
+
 function splitmix32(seed: number): () => number {
   let state = seed
   return () => {

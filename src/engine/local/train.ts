@@ -181,12 +181,11 @@ async function learnFrom(
     activity = await learnActivity(userHistory, newer, plan.seed, run.signal)
     foresee(activity, userHistory, fitted.features.activity)
   }
-  const { queries, idle } = await heldOutQueries(rounds, fitted, newer)
-  const known = ofKnownUsers(queries, fitted)
+  const { queries, sets } = await heldOutQueries(rounds, fitted, newer)
   const heldOut = {
-    ...{ events, newer, queries: known.queries },
+    ...{ events, newer, queries: ofKnownUsers(queries, fitted) },
     // What is only measured ranks alike at any level.
-    idle: phase === 'learn' ? [...idle, ...known.idle] : undefined,
+    sets: phase === 'learn' ? sets : undefined,
   }
   const hasTraits = rounds.traits.weights.length > 0
   const candidates = candidatesOf(hasTraits, plan.model === 'itemAttributeAffinity')
