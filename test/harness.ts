@@ -16,13 +16,16 @@ export const roleArn = 'arn:aws:iam::123456789012:role/PersonalizeRole'
 /** A test, or node:test itself for a server that all tests of a file share. */
 type Cleanup = { after(close: () => Promise<void>): void }
 
-/** A real server in this process, over a temporary data directory, and the AWS SDK pointed at it. */
-export async function server(t: Cleanup, env: Record<string, string> = {}) {
+/**
+ * A real server in this process, over a temporary data directory, and the AWS SDK pointed at it. Without `works` its jobs
+ * are queued and not begun.
+ */
+export async function server(t: Cleanup, env: Record<string, string> = {}, works = true) {
   const dataDir = await mkdtemp(join(tmpdir(), 'openpersonalize-test-'))
   const config = readConfig(['--port', '0', '--data-dir', dataDir, '--log-level', 'error'], env)
   const ctx = await open(config)
   const listening = await listen(ctx)
-  await startWork(ctx)
+  if (works) await startWork(ctx)
   const personalize = client(listening.url)
   t.after(async () => {
     personalize.destroy()

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Personalize } from '@aws-sdk/client-personalize'
-import { type Body, send, type Wanted, wireServer, withOperation } from './wireServer.ts'
+import { requestBytes, sendBytes } from './fuzz/raw.ts'
+import { type Body, send, signed, type Wanted, wireServer, withOperation } from './wireServer.ts'
 
 const now = new Date('2026-11-23T10:30:00Z')
 const target = 'ListRecipes'
@@ -17,6 +18,28 @@ test('a signature with few headers and no body hash passes, as boto3 signs', asy
     match(headers.authorization ?? '', /SignedHeaders=content-type;host;x-amz-date;x-amz-target,/)
   })
   equal(status, 200)
+})
+
+test('a header that is sent twice is signed as its values with a comma between them', async (t) => {
+  const { url, port } = await wireServer(t)
+  withOperation(t, target, async () => ({ recipes: [] }))
+  const headers = await signed(url, { target, headers: { 'x-more': 'b,a' } })
+  const lines = Object.entries(headers).flatMap(([name, value]): [string, string][] =>
+    value.split(name === 'x-more' ? ',' : '\n').map((each) => [name, each]),
+  )
+  const request = { method: 'POST', path: '/', body: '{}' }
+  equal((await sendBytes(port, requestBytes(request, lines))).status, 200)
+  const swapped = lines.toSorted(([a, b], [c, d]) => (a === c ? b.localeCompare(d) : 0))
+  equal((await sendBytes(port, requestBytes(request, swapped))).code, 'InvalidSignatureException')
+})
+
+test('whatever the content type is, the body is read', async (t) => {
+  const { url } = await wireServer(t)
+  withOperation(t, target, async () => ({ recipes: [] }))
+  withOperation(t, 'GetRecommendations', async () => ({}))
+  for (const type of ['x', 'application', 'text/plain; charset', ' ', '/', 'a/b, c/d'])
+    for (const wanted of [{ target }, { path: '/recommendations' }])
+      equal((await send(url, { ...wanted, headers: { 'content-type': type } })).status, 200, type)
 })
 
 test('a body hash that is sent must be the hash of the body, signed or not', async (t) => {
@@ -130,6 +153,12 @@ test('what is not proven is refused with the code and text of AWS', async (t) =>
       authorization(/;x-amz-target/, ''),
     ],
     ['InvalidSignature', /'host' must be a 'SignedHeader'/, {}, authorization(/host;/, '')],
+    [
+      'InvalidSignature',
+      /^The 'SignedHeader' 'x-none' is not among the headers\.$/,
+      {},
+      authorization(/x-amz-target/, 'x-amz-target;x-none'),
+    ],
   ]
   for (const [code, message, wanted, tamper] of cases) {
     const json = await send(url, { target, signingDate: now, ...wanted }, tamper)

@@ -96,7 +96,7 @@ export async function signed(url: string, wanted: Wanted): Promise<Record<string
       protocol: 'http:',
       hostname,
       path: path!,
-      query: Object.fromEntries(new URLSearchParams(query)),
+      query: queryOf(query),
       headers: {
         host,
         'content-type': wanted.path ? 'application/json' : 'application/x-amz-json-1.1',
@@ -108,6 +108,12 @@ export async function signed(url: string, wanted: Wanted): Promise<Record<string
     { signingDate: wanted.signingDate ?? new Date() },
   )
   return headers
+}
+
+/** A name that comes twice has a list. */
+function queryOf(text: string | undefined) {
+  const query = new URLSearchParams(text)
+  return Object.fromEntries([...query.keys()].map((name) => [name, query.getAll(name)]))
 }
 
 const targetOf = (name: string) => (name.includes('.') ? name : `AmazonPersonalize.${name}`)

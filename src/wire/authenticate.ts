@@ -1,33 +1,16 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { Sha256 } from '@aws-crypto/sha256-js'
-import { SignatureV4 } from '@smithy/signature-v4'
 import type { Caller, Context } from '../context.ts'
 import type { Credential } from '../credentials.ts'
-import { ServiceError } from '../errors.ts'
 import { wireLimits } from '../limits.ts'
-import { header, pathOf, queryOf, type Request } from './request.ts'
+import { type Claim, readClaim, refused } from './claim.ts'
+import { header, type Request } from './request.ts'
+import { signatureOf } from './signature.ts'
 
 /** All three services sign with this name. Spec A.1. */
 const serviceName = 'personalize'
 
-/** REST services answer these with 403, awsJson with 400. Spec J.4. */
-const refused = (code: string) => (message: string) => new ServiceError(code, message, 403)
-const missing = refused('MissingAuthenticationTokenException')
-const incomplete = refused('IncompleteSignatureException')
 const unrecognized = refused('UnrecognizedClientException')
 const invalidSignature = refused('InvalidSignatureException')
-
-type Claim = {
-  accessKeyId: string
-  date: string
-  region: string
-  service: string
-  terminator: string
-  signedHeaders: string[]
-  signature: string
-  timestamp: string
-  signedAt: Date
-}
 
 /**
  * Proves who signed a request with AWS Signature Version 4 in the Authorization header.
@@ -45,7 +28,7 @@ export async function authenticate(ctx: Context, request: Request): Promise<Call
   requireFresh(claim, ctx.clock())
   requireSigned(claim, request)
   requireBodyHash(request)
-  const expected = await sign(claim, credential.secretAccessKey, request)
+  const expected = await signatureOf(claim, credential.secretAccessKey, request)
   if (!sameText(expected, claim.signature))
     throw invalidSignature(
       'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access ' +
@@ -73,68 +56,6 @@ function hasToken({ sessionToken }: Credential, claim: Claim, request: Request):
 }
 
 const tokenHeader = 'x-amz-security-token'
-
-const algorithm = 'AWS4-HMAC-SHA256'
-
-function readClaim(request: Request): Claim {
-  const authorization = header(request, 'authorization')?.trim()
-  if (!authorization && queryOf(request)['X-Amz-Signature'])
-    throw missing('Missing Authentication Token: sign the Authorization header, not the query.')
-  if (!authorization?.startsWith('AWS4-')) throw missing('Missing Authentication Token')
-  if (authorization.split(/\s/, 1)[0] !== algorithm)
-    throw incomplete(`Unsupported signing algorithm; it must be ${algorithm}.`)
-  const parameters = readParameters(authorization.slice(algorithm.length))
-  const timestamp = header(request, 'x-amz-date') ?? ''
-  const absent = ['Credential', 'Signature', 'SignedHeaders']
-    .filter((name) => !parameters.get(name))
-    .map((name) => `Authorization header requires '${name}' parameter.`)
-  if (!timestamp) absent.push("Authorization header requires existence of a 'X-Amz-Date' header.")
-  if (absent.length > 0) throw incomplete(absent.join(' '))
-  return {
-    ...readScope(parameters.get('Credential')!),
-    signedHeaders: parameters.get('SignedHeaders')!.toLowerCase().split(';'),
-    signature: parameters.get('Signature')!,
-    timestamp,
-    signedAt: readTimestamp(timestamp),
-  }
-}
-
-function readParameters(text: string): Map<string, string> {
-  const parameters = new Map<string, string>()
-  for (const part of text.split(',').map((each) => each.trim())) {
-    if (part === '') continue
-    const equals = part.indexOf('=')
-    if (equals < 1)
-      throw incomplete(
-        `'${part}' not a valid key=value pair (missing equal-sign) in Authorization header.`,
-      )
-    parameters.set(part.slice(0, equals), part.slice(equals + 1))
-  }
-  return parameters
-}
-
-function readScope(credential: string) {
-  const [accessKeyId, date, region, service, terminator, ...rest] = credential.split('/')
-  if (!accessKeyId || !date || !region || !service || !terminator || rest.length > 0)
-    throw incomplete(
-      "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '" +
-        `${credential}'.`,
-    )
-  return { accessKeyId, date, region, service, terminator }
-}
-
-function readTimestamp(timestamp: string): Date {
-  const iso = timestamp.replace(
-    /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/,
-    '$1-$2-$3T$4:$5:$6.000Z',
-  )
-  const found = new Date(iso)
-  if (iso === timestamp || Number.isNaN(found.getTime()))
-    throw incomplete(
-      `Date must be in ISO-8601 'basic format'. Got '${timestamp}'. See http://en.wikipedia.org/wiki/ISO_8601`,
-    )
-  return found
-}
 
 function requireScope(claim: Claim, region: string): void {
   if (claim.terminator !== 'aws4_request')
@@ -176,6 +97,9 @@ function requireSigned({ signedHeaders }: Claim, request: Request): void {
     (name) => request.headers[name] !== undefined && !signedHeaders.includes(name),
   )
   if (open) throw invalidSignature(`'${open}' must be a 'SignedHeader' in the AWS Authorization.`)
+  const absent = signedHeaders.find((name) => request.headers[name] === undefined)
+  if (absent !== undefined)
+    throw invalidSignature(`The 'SignedHeader' '${absent}' is not among the headers.`)
 }
 
 /**
@@ -189,39 +113,6 @@ function requireBodyHash(request: Request): void {
     throw invalidSignature(
       "The provided 'x-amz-content-sha256' header does not match what was computed.",
     )
-}
-
-async function sign(
-  claim: Claim,
-  secretAccessKey: string,
-  request: Request,
-): Promise<string | undefined> {
-  const signer = new SignatureV4({
-    credentials: { accessKeyId: claim.accessKeyId, secretAccessKey },
-    region: claim.region,
-    service: claim.service,
-    sha256: Sha256,
-    applyChecksum: false,
-  })
-  const headers = Object.fromEntries(
-    claim.signedHeaders.flatMap((name) => {
-      const value = header(request, name)
-      return value === undefined ? [] : [[name, value]]
-    }),
-  )
-  const signed = await signer.sign(
-    {
-      method: request.method,
-      protocol: 'http:',
-      hostname: '',
-      path: pathOf(request),
-      query: queryOf(request),
-      headers,
-      body: request.body,
-    },
-    { signingDate: claim.signedAt, signableHeaders: new Set(claim.signedHeaders) },
-  )
-  return signed.headers.authorization?.split('Signature=')[1]
 }
 
 function sameText(expected: string | undefined, given: string): boolean {

@@ -9,7 +9,7 @@ import { wireLimits } from '../limits.ts'
 import { watchFiles } from '../watch.ts'
 import { failure, handle } from './handle.ts'
 import { connectionLimits, type Listening, openPort } from './port.ts'
-import { type Answer, plainAddress, type Request } from './request.ts'
+import { type Answer, type Request, requestOf } from './request.ts'
 import { readTls } from './tls.ts'
 
 /** What a test narrows; the limits are in `wireLimits`. */
@@ -31,9 +31,9 @@ export async function listen(ctx: Context, options: ListenOptions = {}): Promise
     frameworkErrors: (_error, request, reply) => answer(request, reply),
   })
   const fail = (request: FastifyRequest, reply: FastifyReply, error: unknown) =>
-    send(reply, failure(ctx, requestOf(request), asServiceError(error)))
+    send(reply, failure(ctx, read(request), asServiceError(error)))
   const answer = async (request: FastifyRequest, reply: FastifyReply) =>
-    send(reply, await handle(ctx, requestOf(request)))
+    send(reply, await handle(ctx, read(request)))
 
   app.addHook('onResponse', async (request, reply) => {
     ctx.log.debug(
@@ -57,6 +57,10 @@ export async function listen(ctx: Context, options: ListenOptions = {}): Promise
     },
   })
   // The body stays bytes, whatever the content type: the signature covers them as they came.
+  // Fastify refuses a type that is not well written, so it sees none but this.
+  app.addHook('onRequest', async ({ raw }) => {
+    raw.headers['content-type'] = 'application/octet-stream'
+  })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.setErrorHandler((error, request, reply) => fail(request, reply, error))
@@ -83,15 +87,8 @@ function watchTls({ config, log }: Context, { server }: FastifyInstance): () => 
   })
 }
 
-const requestOf = ({ id, method, raw, headers, body, ip, protocol }: FastifyRequest): Request => ({
-  id,
-  method,
-  url: raw.url ?? '/',
-  headers,
-  body: body instanceof Uint8Array ? body : new Uint8Array(),
-  sourceIp: plainAddress(ip),
-  isSecure: protocol === 'https',
-})
+const read = ({ id, raw, body }: FastifyRequest): Request =>
+  requestOf(id, raw, body instanceof Uint8Array ? body : new Uint8Array())
 
 const send = (reply: FastifyReply, { status, headers, body }: Answer) =>
   reply.code(status).headers(headers).send(Buffer.from(body))

@@ -1,4 +1,5 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { TLSSocket } from 'node:tls'
 
 /**
  * A request as it came: header names in lower case, `url` with its
@@ -8,7 +9,8 @@ export type Request = {
   id: string
   method: string
   url: string
-  headers: IncomingHttpHeaders
+  /** All values of a header, in their order. */
+  headers: Readonly<NodeJS.Dict<string[]>>
   body: Uint8Array
   /** Of the connection: what a proxy says of others is not believed. */
   sourceIp: string
@@ -18,11 +20,20 @@ export type Request = {
 /** What goes back. */
 export type Answer = { status: number; headers: Record<string, string>; body: string }
 
+/** What Node has read of a request, with its whole body. */
+export const requestOf = (id: string, message: IncomingMessage, body: Uint8Array): Request => ({
+  id,
+  method: message.method ?? '',
+  url: message.url ?? '/',
+  headers: message.headersDistinct,
+  body,
+  sourceIp: plainAddress(message.socket.remoteAddress),
+  isSecure: message.socket instanceof TLSSocket,
+})
+
 /** A header's value; of several values, as the signature sees them. */
-export function header(request: Request, name: string): string | undefined {
-  const value = request.headers[name]
-  return Array.isArray(value) ? value.join(',') : value
-}
+export const header = (request: Request, name: string): string | undefined =>
+  request.headers[name]?.join(',')
 
 /** The path without its query. */
 export const pathOf = ({ url }: Request) => url.split('?', 1)[0]!

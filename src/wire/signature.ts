@@ -1,0 +1,35 @@
+import { Sha256 } from '@aws-crypto/sha256-js'
+import { SignatureV4 } from '@smithy/signature-v4'
+import type { Claim } from './claim.ts'
+import { header, pathOf, queryOf, type Request } from './request.ts'
+
+/** The signature that a request must have for its claim to be true, in hexadecimal digits. */
+export async function signatureOf(
+  claim: Claim,
+  secretAccessKey: string,
+  request: Request,
+): Promise<string | undefined> {
+  const signer = new SignatureV4({
+    credentials: { accessKeyId: claim.accessKeyId, secretAccessKey },
+    region: claim.region,
+    service: claim.service,
+    sha256: Sha256,
+    applyChecksum: false,
+  })
+  const headers = Object.fromEntries(
+    claim.signedHeaders.map((name) => [name, header(request, name) ?? '']),
+  )
+  const signed = await signer.sign(
+    {
+      method: request.method,
+      protocol: 'http:',
+      hostname: '',
+      path: pathOf(request),
+      query: queryOf(request),
+      headers,
+      body: request.body,
+    },
+    { signingDate: claim.signedAt, signableHeaders: new Set(claim.signedHeaders) },
+  )
+  return signed.headers.authorization?.split('Signature=')[1]
+}
