@@ -15,6 +15,7 @@ import { type Database, openDatabase } from './store/database.ts'
 import { lockDataDirectory } from './store/lock.ts'
 import { migrate } from './store/migrations.ts'
 import { openQueue, type Queue } from './store/queue.ts'
+import { installationSecret } from './store/secret.ts'
 import { templateFolder } from './store/template.ts'
 
 /** Who calls, proven by the signature. */
@@ -27,6 +28,8 @@ export type Caller = Pick<Credential, 'account' | 'name' | 'policies'> & {
 export type Context = {
   config: Config
   db: Database
+  /** What only this installation knows. */
+  secret: Buffer
   queue: Queue
   files: FileStore
   duck: Duck
@@ -73,6 +76,7 @@ export async function open(
     closers.push(() => db.close())
     await migrate(db.kysely).catch(broken)
     const scratch = folder('scratch')
+    const secret = await installationSecret(db.kysely)
     // Half of the memory is for trainings, each of which has a DuckDB.
     const half = Math.floor(memoryBytes / 2)
     const duck = await openDuck({ threads, memoryBytes: half, scratch })
@@ -91,7 +95,8 @@ export async function open(
     closers.push(() => files.close())
     const clock = options.clock ?? (() => new Date())
     const credentials = keys.find
-    return { config, db, queue, files, duck, engine, models, credentials, log, clock, close }
+    const parts = { db, secret, queue, files, duck, engine, models, credentials, log, clock }
+    return { config, ...parts, close }
   } catch (error) {
     await close()
     throw error

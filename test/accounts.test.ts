@@ -2,7 +2,7 @@
  * What belongs to another account, or to another region, does not exist: each operation answers to its ARNs what it
  * answers to ARNs that nothing has, and changes nothing.
  */
-import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -258,4 +258,14 @@ test('names and ARNs that differ in the account only are different resources', (
     match(own[kind], new RegExp(`:${accounts.other}:`))
     ok(theirs[kind] !== own[kind])
   }
+})
+
+test('a nextToken is good for one account in one region', async () => {
+  const other = client(s.url, 'us-east-1', 'other')
+  const abroad = client(elsewhere.url, 'eu-west-1')
+  const { nextToken } = await s.personalize.listSchemas({ maxResults: 1 })
+  ok(nextToken)
+  for (const stranger of [other, abroad])
+    await rejects(stranger.listSchemas({ nextToken }), { name: 'InvalidNextTokenException' })
+  equal((await s.personalize.listSchemas({ nextToken, maxResults: 1 })).schemas?.length, 1)
 })

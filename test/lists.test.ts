@@ -117,6 +117,34 @@ test('a token is ASCII of at most 1500 characters, and only of its own list', as
   )
 })
 
+test('a token that was changed in any place is refused, and so is one of another server', async (t) => {
+  const { nextToken = '' } = await page({ maxResults: 1 })
+  ok(!Buffer.from(nextToken, 'base64url').toString().includes('List'))
+  const changed = [...nextToken].flatMap((sign, n) => [
+    nextToken.slice(0, n) + (sign === 'A' ? 'B' : 'A') + nextToken.slice(n + 1),
+    nextToken.slice(0, n),
+    `${nextToken.slice(0, n)}A${nextToken.slice(n)}`,
+  ])
+  const more = [`${nextToken}=`, ` ${nextToken}`, `${nextToken}\n`, nextToken + nextToken]
+  for (const token of [...changed, ...more].filter((each) => each !== ''))
+    await rejects(page({ nextToken: token }), { name: 'InvalidNextTokenException' }, token)
+  const { names: two } = await page({ maxResults: 2 })
+  deepEqual((await page({ nextToken, maxResults: 1 })).names, [two[1]])
+  const other = await server(t, {}, false)
+  await rejects(other.personalize.listDatasetGroups({ nextToken }), {
+    name: 'InvalidNextTokenException',
+  })
+})
+
+test('recipes have tokens too, bound to their domain', async () => {
+  const { recipes = [], nextToken } = await personalize.listRecipes({ maxResults: 2 })
+  const next = await personalize.listRecipes({ nextToken, maxResults: 1 })
+  ok(next.recipes![0]!.name! > recipes[1]!.name!)
+  await rejects(personalize.listRecipes({ nextToken, domain: 'ECOMMERCE' }), {
+    name: 'InvalidNextTokenException',
+  })
+})
+
 test('lists are of one parent or of all', async () => {
   const group = 'arn:aws:personalize:us-east-1:123456789012:dataset-group/g0'
   const all = await personalize.listSolutions({})

@@ -3,18 +3,18 @@ import type { Caller, Context } from '../context.ts'
 import { alreadyExists, limitExceeded, resourceInUse, resourceNotFound } from '../errors.ts'
 import type { Quota } from '../limits.ts'
 import { unfinished } from '../status.ts'
-import type { Tx } from '../store/database.ts'
+import type { Reader, Tx } from '../store/database.ts'
 import { count, get, insert, list, type Resource, type StoredKind } from '../store/resource.ts'
 import { requireTags } from './tags.ts'
 
 /** The resource that an operation is about. Text seen in public code, spec J.3. */
 export async function existing<K extends StoredKind>(
-  tx: Tx,
+  db: Reader,
   caller: Caller,
   kind: K,
   arn: string,
 ): Promise<Resource<K>> {
-  const resource = await get(tx, caller, kind, arn)
+  const resource = await get(db, caller, kind, arn)
   if (!resource) throw resourceNotFound(`Resource Arn ${arn} does not exist.`)
   return resource
 }

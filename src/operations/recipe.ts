@@ -2,8 +2,8 @@ import { serviceArn } from '../arn.ts'
 import { resourceNotFound } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { catalog, type RecipeEntry, recipesUpdated } from '../recipes/catalog.ts'
-import { makeToken, readToken } from './answers.ts'
 import type { Operation } from './operation.ts'
+import { makeToken, readToken } from './pageToken.ts'
 
 const summary = (recipe: RecipeEntry) => ({
   name: recipe.name,
@@ -33,9 +33,10 @@ export const describeRecipe: Operation<'DescribeRecipe'> = async (_ctx, _caller,
 }
 
 /** Alphabetical by name; with a domain only that domain's use cases. Spec G.1 [O]. */
-export const listRecipes: Operation<'ListRecipes'> = async (_ctx, _caller, input) => {
+export const listRecipes: Operation<'ListRecipes'> = async (ctx, caller, input) => {
   const { domain, nextToken, maxResults = limits.pageSize } = input
-  const after = nextToken === undefined ? '' : readToken(isName, nextToken, 'ListRecipes', domain)
+  const list = { name: 'ListRecipes', caller, input }
+  const after = nextToken === undefined ? '' : readToken<string>(ctx, list, nextToken)
   const rest = catalog
     .filter((recipe) => domain === undefined || recipe.domain === domain)
     .filter((recipe) => recipe.name > after)
@@ -43,9 +44,7 @@ export const listRecipes: Operation<'ListRecipes'> = async (_ctx, _caller, input
   return {
     recipes: page.map(summary),
     ...(rest.length > maxResults && {
-      nextToken: makeToken('ListRecipes', domain, page.at(-1)!.name),
+      nextToken: makeToken(ctx, list, page.at(-1)!.name),
     }),
   }
 }
-
-const isName = (position: unknown): position is string => typeof position === 'string'

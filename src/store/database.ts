@@ -41,8 +41,13 @@ export type ResourceTable = {
 
 export type TagTable = { arn: string; key: string; value: string }
 
-export type Tables = { resource: ResourceTable; tag: TagTable }
+/** One row: what only this installation knows (`secret.ts`). */
+export type SecretTable = { id: number; value: string }
+
+export type Tables = { resource: ResourceTable; tag: TagTable; secret: SecretTable }
 export type Tx = Transaction<Tables>
+/** A transaction, or the database itself for one statement that only reads. */
+export type Reader = Kysely<Tables>
 
 /** The metadata: Kysely to ask it, and the engine below for the job queue. */
 export type Database = {

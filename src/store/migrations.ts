@@ -61,4 +61,13 @@ const migrations: Record<string, Migration> = {
         )`.execute(db)
     },
   },
+  '0003_secret_and_kind': {
+    async up(db) {
+      await sql`create table secret (id integer primary key check (id = 1), value text not null)`.execute(
+        db,
+      )
+      // Lists of all parents page by it.
+      await sql`create index resource_by_kind on resource (account, region, kind, seq)`.execute(db)
+    },
+  },
 }

@@ -14,7 +14,7 @@ import type { NoUndefined } from '@smithy/types'
 import { type Selectable, sql } from 'kysely'
 import type { Caller } from '../context.ts'
 import type { Status } from '../status.ts'
-import type { ResourceTable, Tx } from './database.ts'
+import type { Reader, ResourceTable, Tx } from './database.ts'
 import { putTags } from './tag.ts'
 
 /** What each kind of resource remembers of its request: the document that Describe answers from. */
@@ -131,12 +131,12 @@ export async function insert<K extends StoredKind>(
 
 /** The resource with this ARN; undefined also where its kind, account or region is another. */
 export async function get<K extends StoredKind>(
-  tx: Tx,
+  db: Reader,
   caller: Pick<Caller, 'account' | 'region'>,
   kind: K,
   arn: string,
 ): Promise<Resource<K> | undefined> {
-  return (await tx
+  return (await db
     .selectFrom('resource')
     .selectAll()
     .where('arn', '=', arn)
@@ -163,8 +163,8 @@ export async function getByArn(
 
 /** Newest first, below `before`, children of `parent` or all of the caller's. */
 export async function list<K extends StoredKind>(
-  tx: Tx,
-  caller: Pick<Caller, 'account' | 'region'>,
+  db: Reader,
+  { account, region }: Pick<Caller, 'account' | 'region'>,
   kind: K,
   where: {
     parent?: string | undefined
@@ -172,18 +172,25 @@ export async function list<K extends StoredKind>(
     limit?: number | undefined
   } = {},
 ): Promise<Resource<K>[]> {
-  let query = tx
+  const { parent, before = newest, limit } = where
+  const place = { account, region, kind, ...(parent !== undefined && { parent }) }
+  const columns = [...Object.keys(place), 'seq'].map((name) => sql.ref(name))
+  const values = [...Object.values(place), sql`${before}::bigint`].map((each) => sql`${each}`)
+  // NOTE: in the order of one index from its first column on, so that no other can be taken:
+  // Postgres would guess, and sometimes read all rows for a page.
+  const page = db
     .selectFrom('resource')
     .selectAll()
-    .where('account', '=', caller.account)
-    .where('region', '=', caller.region)
-    .where('kind', '=', kind)
-    .orderBy('seq', 'desc')
-  if (where.parent !== undefined) query = query.where('parent', '=', where.parent)
-  if (where.before !== undefined) query = query.where('seq', '<', where.before)
-  if (where.limit !== undefined) query = query.limit(where.limit)
+    .where(sql<boolean>`(${sql.join(columns)}) < (${sql.join(values)})`)
+    .orderBy(columns.map((column) => sql`${column} desc`))
+    .$if(limit !== undefined, (query) => query.limit(limit!))
+  let query = db.selectFrom(page.as('page')).selectAll().orderBy('seq', 'desc')
+  for (const [name, value] of Object.entries(place)) query = query.where(sql.ref(name), '=', value)
   return (await query.execute()) as Resource<K>[]
 }
+
+/** Above all places. */
+const newest = '9223372036854775807'
 
 /** The caller's resources of a kind whose document names `value` in this member, newest first. */
 export async function listByMember<K extends StoredKind>(
