@@ -1,7 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Quota, quotas } from './limits.ts'
+import { type Quota, quotas, wireLimits } from './limits.ts'
 
 /**
  * Every setting but the quotas: its default and what it means. Flag
@@ -54,6 +54,31 @@ export const settings = {
       'PEM file of the certificate, and of those between it and its authority; with it the API is HTTPS only',
   },
   tlsKey: { default: '', means: 'PEM file of the key of that certificate' },
+  requestsPerSecond: {
+    default: '',
+    means:
+      'requests that an access key may make in a second; what is more is answered `ThrottlingException`; default: no limit',
+  },
+  connections: {
+    default: String(wireLimits.connections),
+    means: 'open connections; more are closed at once',
+  },
+  requestBytes: {
+    default: String(wireLimits.requestBytesMax),
+    means: 'bytes of the body of a request',
+  },
+  headerBytes: {
+    default: String(wireLimits.headerBytesMax),
+    means: 'bytes of all headers of a request',
+  },
+  headerSeconds: {
+    default: String(wireLimits.headersMs / 1000),
+    means: 'seconds in which the headers of a request must have come',
+  },
+  requestSeconds: {
+    default: String(wireLimits.requestMs / 1000),
+    means: 'seconds in which a request must have come whole',
+  },
   threads: {
     default: '',
     means: 'threads for training and segments; default: the cores of the machine',
@@ -106,6 +131,13 @@ export type Config = {
   readonly credentials: string | undefined
   readonly tlsCertificate: string | undefined
   readonly tlsKey: string | undefined
+  /** Of one access key; undefined is no limit. */
+  readonly requestsPerSecond: number | undefined
+  readonly connections: number
+  readonly requestBytes: number
+  readonly headerBytes: number
+  readonly headerSeconds: number
+  readonly requestSeconds: number
   readonly threads: number
   readonly kernel: KernelChoice
   readonly memoryBytes: number
@@ -138,6 +170,8 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = pro
   const given = (name: string): string | undefined =>
     flags[flagName(name).slice(2)] ?? (env[variableName(name)] || undefined)
   const text = (name: keyof typeof settings): string => given(name) ?? settings[name].default
+  const whole = (name: keyof typeof settings, least: number, most: number) =>
+    count(name, text(name), least, most)
   const path = (name: keyof typeof settings) => (text(name) ? resolve(text(name)) : undefined)
   const preset = oneOf('quotas', text('quotas'), ['open', 'aws'] as const)
   const s3 = endpoint('endpointUrlS3', text('endpointUrlS3'))
@@ -156,6 +190,12 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = pro
     credentials: path('credentials'),
     tlsCertificate: path('tlsCertificate'),
     tlsKey: path('tlsKey'),
+    requestsPerSecond: text('requestsPerSecond') ? whole('requestsPerSecond', 1, 1e6) : undefined,
+    connections: whole('connections', 1, 1e6),
+    requestBytes: whole('requestBytes', 1024, 1e9),
+    headerBytes: whole('headerBytes', 1024, 1e6),
+    headerSeconds: whole('headerSeconds', 1, 3600),
+    requestSeconds: whole('requestSeconds', 1, 3600),
     threads: count('threads', text('threads') || String(availableParallelism()), 1, 1024),
     kernel: oneOf('kernel', text('kernel'), kernelChoices),
     memoryBytes: count('memory', text('memory') || defaultMemory(), memoryMin, 1e15),

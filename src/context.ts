@@ -10,6 +10,7 @@ import type { Engine } from './engine/engine.ts'
 import { localEngine } from './engine/local/engine.ts'
 import { cannotStart } from './errors.ts'
 import { limits } from './limits.ts'
+import { limitRate, type RateLimit } from './rateLimit.ts'
 import { keepModels, type Models } from './segments/models.ts'
 import { type Database, openDatabase } from './store/database.ts'
 import { lockDataDirectory } from './store/lock.ts'
@@ -36,6 +37,7 @@ export type Context = {
   engine: Engine
   models: Models
   credentials: Credentials
+  rateLimit: RateLimit
   log: Logger
   clock: () => Date
 }
@@ -95,8 +97,9 @@ export async function open(
     closers.push(() => files.close())
     const clock = options.clock ?? (() => new Date())
     const credentials = keys.find
+    const rateLimit = limitRate(config.requestsPerSecond)
     const parts = { db, secret, queue, files, duck, engine, models, credentials, log, clock }
-    return { config, ...parts, close }
+    return { config, ...parts, rateLimit, close }
   } catch (error) {
     await close()
     throw error

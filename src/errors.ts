@@ -49,7 +49,7 @@ export const limitExceeded = error('LimitExceededException')
 export const tooManyTags = error('TooManyTagsException')
 export const resourceInUse = error('ResourceInUseException')
 export const resourceNotFound = error('ResourceNotFoundException')
-export const throttling = error('ThrottlingException')
+export const throttling = error('ThrottlingException', 429)
 export const unavailable = error('ServiceUnavailable', 503)
 export const unsupportedOperation = error('UnsupportedOperationException', 501)
 

@@ -103,7 +103,7 @@ export const s3Limits = {
 
 /**
  * What one connection may ask of the server before an operation is even
- * known. AWS publishes no such numbers.
+ * known. AWS publishes no such numbers. Those of sizes, times and connections are defaults of settings.
  */
 export const wireLimits = {
   /** The largest legal input, PutItems with 10 x 32,000 characters all escaped, has 1.9 MB. */
@@ -114,7 +114,11 @@ export const wireLimits = {
   clockSkewMs: 15 * 60 * 1000,
   headerBytesMax: 32 * 1024,
   headersMs: 20_000,
+  /** About 20 kB of memory each. */
+  connections: 10_000,
   requestMs: 120_000,
+  /** How often connections are looked through for headers and requests that are late. */
+  connectionsCheckedMs: 5000,
   /**
    * Longer than the minute that load balancers keep an idle connection, so that they close first.
    */

@@ -3,11 +3,12 @@ import type { TestContext } from 'node:test'
 import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { pino } from 'pino'
-import type { Config } from '../src/config.ts'
+import { type Config, readConfig } from '../src/config.ts'
 import type { Context } from '../src/context.ts'
 import { readCredentials } from '../src/credentials.ts'
 import { operations } from '../src/operations/index.ts'
 import type { AnyOperation } from '../src/operations/operation.ts'
+import { limitRate } from '../src/rateLimit.ts'
 import { type ListenOptions, listen } from '../src/wire/listen.ts'
 
 /** A listening server whose operations touch nothing but what a test gives them; closed after the test. */
@@ -19,19 +20,13 @@ export async function wireServer(
     ...options
   }: ListenOptions & { now?: () => Date; settings?: Partial<Config> } = {},
 ) {
-  const config = {
-    host: '127.0.0.1',
-    port: 0,
-    region: 'us-east-1',
-    account: '123456789012',
-    credentials: undefined,
-    ...settings,
-  }
+  const config = { ...readConfig(['--port', '0'], {}), ...settings }
   const keys = await readCredentials(config)
   const logged: string[] = []
   const ctx = {
     config,
     credentials: (id: string) => keys.get(id),
+    rateLimit: limitRate(config.requestsPerSecond),
     clock: now,
     log: pino({ level: 'error' }, { write: (line: string) => logged.push(line) }),
   } as unknown as Context

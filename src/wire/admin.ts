@@ -11,7 +11,7 @@ import { connectionLimits, type Listening, openPort } from './port.ts'
  */
 export async function listenAdmin(ctx: Context, port: number): Promise<Listening> {
   const app = fastify({
-    ...connectionLimits,
+    ...connectionLimits(ctx.config),
     frameworkErrors: (_error, request, reply) => notFound(request, reply),
   })
   // Refused before a body is read: no path takes one.

@@ -15,13 +15,14 @@ import { parse } from './parse.ts'
 import { type Answer, header, pathOf, type Request } from './request.ts'
 
 /**
- * Answers one request: route, authenticate, decode, validate, authorize, call,
+ * Answers one request: route, authenticate, count, decode, validate, authorize, call,
  * encode. Never throws. Spec A, J.1.
  */
 export async function handle(ctx: Context, request: Request): Promise<Answer> {
   try {
     const { name } = route(request)
     const caller = await authenticate(ctx, request)
+    await ctx.rateLimit(caller.accessKeyId)
     const input = decode(name, parse(request.body))
     await authorize(ctx, caller, name, input, circumstancesOf(request))
     const run = operations[name]

@@ -21,17 +21,18 @@ export type ListenOptions = { heapBytesMax?: number; pressureSampleMs?: number }
  */
 export async function listen(ctx: Context, options: ListenOptions = {}): Promise<Listening> {
   const tls = await readTls(ctx.config)
+  const limits = connectionLimits(ctx.config)
   const app: FastifyInstance = fastify({
     genReqId: () => randomUUID(),
     requestIdHeader: false,
-    ...connectionLimits,
-    ...(tls && { https: { ...connectionLimits.http, ...tls } }),
+    ...limits,
+    ...(tls && { https: { ...limits.http, ...tls } }),
     // Nothing is routed by Fastify: the contract knows the paths. What its
     // router cannot read is no path of ours.
     frameworkErrors: (_error, request, reply) => answer(request, reply),
   })
   const fail = (request: FastifyRequest, reply: FastifyReply, error: unknown) =>
-    send(reply, failure(ctx, read(request), asServiceError(error)))
+    send(reply, failure(ctx, read(request), asServiceError(ctx, error)))
   const answer = async (request: FastifyRequest, reply: FastifyReply) =>
     send(reply, await handle(ctx, read(request)))
 
@@ -67,6 +68,7 @@ export async function listen(ctx: Context, options: ListenOptions = {}): Promise
   app.setNotFoundHandler(answer)
   app.all('/*', answer)
 
+  app.server.maxConnections = ctx.config.connections
   const listening = await openPort(app, ctx.config.host, ctx.config.port, '--port')
   const unwatch = watchTls(ctx, app)
   return {
@@ -96,14 +98,14 @@ const send = (reply: FastifyReply, { status, headers, body }: Answer) =>
 /**
  * What Fastify refuses by itself (too large, a content length that lies) is the caller's fault too.
  */
-function asServiceError(error: unknown): unknown {
+function asServiceError({ config }: Context, error: unknown): unknown {
   if (error instanceof ServiceError || !(error instanceof Error) || !('statusCode' in error))
     return error
   const status = error.statusCode as number
   if (status === 413)
     return new ServiceError(
       'RequestEntityTooLargeException',
-      `The request body is larger than ${wireLimits.requestBytesMax} bytes.`,
+      `The request body is larger than ${config.requestBytes} bytes.`,
       413,
     )
   return status < 500 ? new ServiceError('SerializationException', error.message, status) : error

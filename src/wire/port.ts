@@ -1,18 +1,23 @@
 import type { AddressInfo } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
+import type { Config } from '../config.ts'
 import { cannotStart } from '../errors.ts'
 import { wireLimits } from '../limits.ts'
 
 export type Listening = { url: string; port: number; close: () => Promise<void> }
 
 /** Fastify's settings for what one connection may take of size and time, whatever it asks. */
-export const connectionLimits = {
-  bodyLimit: wireLimits.requestBytesMax,
+export const connectionLimits = (config: Config) => ({
+  bodyLimit: config.requestBytes,
   keepAliveTimeout: wireLimits.keepAliveMs,
-  requestTimeout: wireLimits.requestMs,
-  http: { headersTimeout: wireLimits.headersMs, maxHeaderSize: wireLimits.headerBytesMax },
-}
+  requestTimeout: config.requestSeconds * 1000,
+  http: {
+    headersTimeout: Math.min(config.headerSeconds, config.requestSeconds) * 1000,
+    maxHeaderSize: config.headerBytes,
+    connectionsCheckingInterval: wireLimits.connectionsCheckedMs,
+  },
+})
 
 /**
  * Lets the app answer on an address until closed; `close` lets requests under way end. Throws

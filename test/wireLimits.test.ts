@@ -1,0 +1,102 @@
+/** What one client may take is limited, by settings, and others notice nothing. Spec J.4. */
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { Personalize } from '@aws-sdk/client-personalize'
+import { exchange, send, wireServer, withOperation } from './wireServer.ts'
+
+const target = 'ListRecipes'
+const path = '/recommendations'
+
+function withAnswers(t: TestContext) {
+  withOperation(t, target, async () => ({ recipes: [] }))
+  withOperation(t, 'GetRecommendations', async () => ({}))
+}
+
+test('a key that asks too often in a second is throttled, the other keys are not', async (t) => {
+  const credentials = fileURLToPath(new URL('./session.yaml', import.meta.url))
+  const now = () => new Date('2026-11-24T10:29:59Z')
+  const { url } = await wireServer(t, { now, settings: { credentials, requestsPerSecond: 3 } })
+  withAnswers(t)
+  const key = (accessKeyId: string, secretAccessKey: string) => ({
+    ...{ accessKeyId, secretAccessKey, signingDate: now() },
+  })
+  const long = key('LONG', 'b')
+  const answers = await Promise.all(Array.from({ length: 8 }, () => send(url, { target, ...long })))
+  const throttled = answers.filter(({ status }) => status !== 200)
+  equal(throttled.length, 5)
+  for (const { status, code, message, headers } of throttled) {
+    deepEqual([status, code, message], [400, 'ThrottlingException', 'Rate exceeded'])
+    equal(headers.get('x-amzn-errortype'), 'ThrottlingException')
+  }
+  const rest = await send(url, { path, ...long })
+  deepEqual([rest.status, rest.code], [429, 'ThrottlingException'])
+  const wrong = await send(url, { target, ...long, secretAccessKey: 'x' })
+  equal(wrong.code, 'InvalidSignatureException')
+  const other = { ...key('SESSION', 'a'), sessionToken: 'token/+==' }
+  equal((await send(url, { target, ...other })).status, 200)
+  await new Promise((resolve) => setTimeout(resolve, 1100))
+  equal((await send(url, { target, ...long })).status, 200)
+})
+
+test('the SDK asks again after it was throttled', async (t) => {
+  const { client } = await wireServer(t, { settings: { requestsPerSecond: 1 } })
+  withAnswers(t)
+  const personalize = new Personalize({ ...client, maxAttempts: 6 })
+  const answers = await Promise.all([1, 2].map(() => personalize.listRecipes({})))
+  const attempts = answers.map(({ $metadata }) => $metadata.attempts ?? 0)
+  ok(Math.max(...attempts) > 1, String(attempts))
+})
+
+test('a connection more than the limit is closed, and one that ends makes room', async (t) => {
+  const { port } = await wireServer(t, { settings: { connections: 2 } })
+  const open = async () => {
+    const socket = connect(port, '127.0.0.1')
+    await once(socket, 'connect')
+    return socket
+  }
+  const first = await open()
+  const second = await open()
+  const isOpen = async (socket: Socket) => {
+    socket.write('GET /coffee HTTP/1.1\r\nHost: x\r\n\r\n')
+    const [said] = await Promise.race([
+      once(socket, 'data'),
+      once(socket, 'close').then(() => ['']),
+      once(socket, 'error').then(() => ['']),
+    ])
+    return String(said).startsWith('HTTP/1.1 404')
+  }
+  ok(await isOpen(first))
+  ok(!(await isOpen(await open())))
+  first.destroy()
+  await once(first, 'close')
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  const third = await open()
+  ok((await isOpen(second)) && (await isOpen(third)))
+  for (const socket of [second, third]) socket.destroy()
+})
+
+test('bodies and headers that are larger than the settings are refused', async (t) => {
+  const { url, port } = await wireServer(t, { settings: { requestBytes: 2000, headerBytes: 1024 } })
+  withAnswers(t)
+  const body = JSON.stringify({ more: 'x'.repeat(1500) })
+  equal((await send(url, { target, body })).status, 200)
+  const large = await send(url, { target, body: body + body })
+  equal(large.code, 'RequestEntityTooLargeException')
+  equal(large.message, 'The request body is larger than 2000 bytes.')
+  const headers = `GET / HTTP/1.1\r\nHost: x\r\nx-a: ${'a'.repeat(1024)}\r\n\r\n`
+  match(await exchange(port, headers, () => false), /^HTTP\/1\.1 431/)
+})
+
+test('headers or a request that do not come in time end their connection', async (t) => {
+  const { port } = await wireServer(t, { settings: { headerSeconds: 1, requestSeconds: 2 } })
+  const slow = [
+    '',
+    'POST / HTTP/1.1\r\nHost: x\r\n',
+    'POST / HTTP/1.1\r\nHost: x\r\ncontent-length: 9\r\n\r\n{',
+  ]
+  const said = await Promise.all(slow.map((bytes) => exchange(port, bytes, () => false)))
+  for (const text of said) match(text, /^HTTP\/1\.1 408/)
+})
