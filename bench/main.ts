@@ -5,10 +5,12 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { sizes, usualSizes } from './data.ts'
 import { growth } from './growth.ts'
+import { http } from './http.ts'
 import { importing } from './import.ts'
 import { kernelAls } from './kernelAls.ts'
 import { kernelJobs } from './kernelJobs.ts'
 import { kernelTop } from './kernelTop.ts'
+import { loading } from './load.ts'
 import { quality } from './quality.ts'
 import { type Report, report } from './report.ts'
 import { request } from './request.ts'
@@ -39,6 +41,8 @@ const benchmarks: Record<string, (bench: Bench) => Promise<void>> = {
   segment,
   start,
   request,
+  http,
+  load: loading,
   'kernel.als': kernelAls,
   'kernel.top': kernelTop,
   'kernel.jobs': kernelJobs,

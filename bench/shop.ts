@@ -37,11 +37,11 @@ const idleMs = 5000
 export async function serving<Result>(
   dataDir: string,
   work: (server: Server) => Promise<Result>,
-  { watch = false } = {},
+  { watch = false, flags = [] as string[] } = {},
 ): Promise<Result> {
   const delayPath = watch ? `${dataDir}-loopDelay.json` : undefined
   const server = await startWith(delayPath === undefined ? {} : loopWatch(delayPath), () =>
-    startServer(dataDir, ['--log-level', 'error']),
+    startServer(dataDir, ['--log-level', 'error', ...flags]),
   )
   process.once('exit', server.kill)
   const personalize = new Personalize({

@@ -100,7 +100,8 @@ export const errorStatus = (service: Service, code: string): number | undefined 
  * kept as ISO text becomes a Date again.
  */
 export function project(document: object, service: Service, shapeName: string) {
-  return kept(document, service, shapeName) as Record<string, unknown>
+  const toDate = (time: string | Date) => new Date(time)
+  return kept(document, { service, shapeName, time: toDate }) as Record<string, unknown>
 }
 
 /**
@@ -108,53 +109,50 @@ export function project(document: object, service: Service, shapeName: string) {
  * Date as epoch seconds. Spec A.5.
  */
 export function encode(name: string, output: object): object {
-  const contract = operation(name)
-  if (!contract.output) return {}
-  return seconds(project(output, contract.service, contract.output)) as object
+  const { service, output: shapeName } = operation(name)
+  if (!shapeName) return {}
+  return kept(output, { service, shapeName, time: seconds }) as object
 }
 
-function kept(value: unknown, service: Service, shapeName: string): unknown {
-  const { type, members, member, value: entry } = shape(service, shapeName)
+/** CLI 1 prints the number as it comes, so no more than three decimals (spec/clients 14). */
+const seconds = (time: string | Date) => new Date(time).getTime() / 1000
+
+/** What is kept of a value, and what becomes of its times. */
+type Kept = { service: Service; shapeName: string; time: (value: string | Date) => unknown }
+
+function kept(value: unknown, of: Kept): unknown {
+  const { type, members, member, value: entry } = shape(of.service, of.shapeName)
   switch (type) {
     case 'structure':
-      return entriesKept(value as object, service, (name) =>
+      return entriesKept(value as object, of, (name) =>
         members && Object.hasOwn(members, name) ? members[name] : undefined,
       )
     case 'map':
-      return entriesKept(value as object, service, () => entry)
+      return entriesKept(value as object, of, () => entry)
     case 'list':
       return (value as unknown[])
         .filter((element) => element !== undefined && element !== null)
-        .map((element) => kept(element, service, member!.shape))
+        .map((element) => kept(element, { ...of, shapeName: member!.shape }))
     case 'timestamp':
-      return typeof value === 'string' ? new Date(value) : value
+      return of.time(value as string | Date)
     default:
       return value
   }
 }
 
 /** Object.fromEntries makes an own member even of `__proto__`, which assignment would not. */
-const entriesKept = (
+function entriesKept(
   document: object,
-  service: Service,
+  of: Kept,
   reference: (name: string) => Reference | undefined,
-) =>
-  Object.fromEntries(
-    Object.entries(document).flatMap(([name, value]) => {
-      const found = reference(name)
-      return found && value !== undefined && value !== null
-        ? [[name, kept(value, service, found.shape)]]
-        : []
-    }),
-  )
-
-/** CLI 1 prints the number as it comes, so no more than three decimals (spec/clients 14). */
-function seconds(value: unknown): unknown {
-  if (value instanceof Date) return value.getTime() / 1000
-  if (Array.isArray(value)) return value.map(seconds)
-  if (typeof value === 'object' && value !== null)
-    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, seconds(each)]))
-  return value
+): object {
+  const entries: [string, unknown][] = []
+  for (const [name, value] of Object.entries(document)) {
+    const found = reference(name)
+    if (found && value !== undefined && value !== null)
+      entries.push([name, kept(value, { ...of, shapeName: found.shape })])
+  }
+  return Object.fromEntries(entries)
 }
 
 function read(service: Service): Model {

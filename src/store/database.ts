@@ -16,6 +16,7 @@ import {
 } from 'kysely'
 import type { Kind } from '../arn.ts'
 import type { Status } from '../status.ts'
+import { preparing } from './prepared.ts'
 
 /** One row per ARN-addressed thing. `doc` is what Describe returns, less ARN, status and dates. */
 export type ResourceTable = {
@@ -130,9 +131,21 @@ class ExclusivePGliteDialect extends PGliteDialect {
 
 class ExclusivePGliteDriver extends PGliteDriver {
   readonly #mutex = new Mutex()
+  readonly #pglite: PGlite
+  #connection: DatabaseConnection | undefined
+  constructor(config: { pglite: PGlite }) {
+    super(config)
+    this.#pglite = config.pglite
+  }
   override async acquireConnection(): Promise<DatabaseConnection> {
     await this.#mutex.acquire()
-    return super.acquireConnection()
+    this.#connection ??= this.#prepare(await super.acquireConnection())
+    return this.#connection
+  }
+  #prepare(connection: DatabaseConnection): DatabaseConnection {
+    const run = connection.executeQuery.bind(connection)
+    connection.executeQuery = preparing(this.#pglite, run)
+    return connection
   }
   override async releaseConnection(): Promise<void> {
     this.#mutex.release()

@@ -136,29 +136,24 @@ export async function get<K extends StoredKind>(
   kind: K,
   arn: string,
 ): Promise<Resource<K> | undefined> {
-  return (await db
-    .selectFrom('resource')
-    .selectAll()
-    .where('arn', '=', arn)
-    .where('kind', '=', kind)
-    .where('account', '=', caller.account)
-    .where('region', '=', caller.region)
-    .executeTakeFirst()) as Resource<K> | undefined
+  const resource = await getByArn(db, caller, arn)
+  return resource?.kind === kind ? (resource as Resource<K>) : undefined
 }
 
 /** The resource with this ARN, whatever its kind. */
 export async function getByArn(
-  tx: Tx,
+  db: Reader,
   caller: Pick<Caller, 'account' | 'region'>,
   arn: string,
 ): Promise<Resource | undefined> {
-  return (await tx
+  // By the ARN alone, which is quickly planned.
+  const resource = (await db
     .selectFrom('resource')
     .selectAll()
     .where('arn', '=', arn)
-    .where('account', '=', caller.account)
-    .where('region', '=', caller.region)
     .executeTakeFirst()) as Resource | undefined
+  const isOwn = resource?.account === caller.account && resource.region === caller.region
+  return isOwn ? resource : undefined
 }
 
 /** Newest first, below `before`, children of `parent` or all of the caller's. */
@@ -182,7 +177,7 @@ export async function list<K extends StoredKind>(
     .selectFrom('resource')
     .selectAll()
     .where(sql<boolean>`(${sql.join(columns)}) < (${sql.join(values)})`)
-    .orderBy(columns.map((column) => sql`${column} desc`))
+    .orderBy(sql.join(columns.map((column) => sql`${column} desc`)))
     .$if(limit !== undefined, (query) => query.limit(limit!))
   let query = db.selectFrom(page.as('page')).selectAll().orderBy('seq', 'desc')
   for (const [name, value] of Object.entries(place)) query = query.where(sql.ref(name), '=', value)

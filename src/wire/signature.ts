@@ -1,5 +1,6 @@
-import { Sha256 } from '@aws-crypto/sha256-js'
+import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto'
 import { SignatureV4 } from '@smithy/signature-v4'
+import type { Checksum, SourceData } from '@smithy/types'
 import type { Claim } from './claim.ts'
 import { header, pathOf, queryOf, type Request } from './request.ts'
 
@@ -32,4 +33,20 @@ export async function signatureOf(
     { signingDate: claim.signedAt, signableHeaders: new Set(claim.signedHeaders) },
   )
   return signed.headers.authorization?.split('Signature=')[1]
+}
+
+/** Node's SHA-256 as the signer asks for it; with a secret its HMAC. */
+class Sha256 implements Checksum {
+  readonly #hash: Hash | Hmac
+  constructor(secret?: SourceData) {
+    this.#hash =
+      secret === undefined ? createHash('sha256') : createHmac('sha256', secret as string)
+  }
+  update(data: Uint8Array): void {
+    this.#hash.update(data)
+  }
+  async digest(): Promise<Uint8Array> {
+    return this.#hash.digest()
+  }
+  reset(): void {}
 }
