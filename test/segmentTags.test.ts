@@ -3,6 +3,7 @@ import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { DuckDBInstance } from '@duckdb/node-api'
+import { call } from './extensionClient.ts'
 import { server } from './harness.ts'
 import { segmentJobs } from './segmentJobs.ts'
 import { imported, itemId, smallShop, trained, userCount } from './smallShop.ts'
@@ -10,7 +11,7 @@ import { imported, itemId, smallShop, trained, userCount } from './smallShop.ts'
 const s = await server({ after })
 const shop = await smallShop(s)
 const byItem = await trained(s, shop, 'aws-item-affinity')
-const { answered, create } = segmentJobs(s, byItem)
+const { answered, arnOf, create } = segmentJobs(s, byItem)
 const filterArn = (
   await s.personalize.createFilter({
     name: 'gold',
@@ -100,6 +101,11 @@ test('users of whom the model knows nothing come last, and fold-in knows them', 
     (await rows('folded')).filter(([line]) => line === 1).map(([, user]) => user),
     usersOf(folded),
   )
+  const asked = { batchSegmentJobArn: arnOf('folded'), line: 1, userId: 'u01' }
+  await rejects(call(s, 'ExplainSegment', asked), {
+    name: 'InvalidInputException',
+    message: /ranked users by interactions since the training too .*, which no model keeps/,
+  })
 })
 
 test('a tag with another value is refused', async () => {

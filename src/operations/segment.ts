@@ -69,6 +69,7 @@ export const explainSegment: Operation<'ExplainSegment'> = async (ctx, caller, i
     const { batchSegmentJobArn: arn, solutionVersionArn = '', filterArn } = input
     const found = arn === undefined ? undefined : await existing(tx, caller, 'batchSegmentJob', arn)
     if (found) requireActive(found)
+    if (found?.internal.foldIn) throw notExplained(found)
     const named = found?.doc ?? { solutionVersionArn, filterArn }
     return { job: found, source: await segmentSource(tx, caller, named) }
   })
@@ -242,5 +243,11 @@ async function* answerParts(
     throw isTheirs ? invalidInput(error.message) : error
   }
 }
+
+const notExplained = ({ arn, doc }: Resource<'batchSegmentJob'>) =>
+  invalidInput(
+    `The job ${arn} ranked users by interactions since the training too (openpersonalize:fold-in), ` +
+      `which no model keeps. With the solutionVersionArn ${doc.solutionVersionArn} and segmentQuery the trained model explains.`,
+  )
 
 const noSuchLine = (url: string, line: number) => invalidInput(`${url} has no line ${line}.`)
