@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { hiddenDimension } from '../src/recipes/userSegmentation.ts'
 import { sizes } from './data.ts'
+import type { LoopDelay } from './loopDelay.ts'
 import type { Bench } from './main.ts'
 import { median, type Report } from './report.ts'
 import { importInto, type Measured, segmentIn, trainIn } from './shop.ts'
@@ -77,8 +78,11 @@ function addRows(report: Report, name: string, runs: Measured[], goals: Goals, n
     runs.flatMap(({ delays }) => delays?.idle ?? []),
   ]
   if (peaks.length > 0) add('peak_mb', Math.max(...peaks), 'MB', goals.mb, '')
-  const longest = (delays: typeof busy) => Math.max(...delays.map(({ maxMs }) => maxMs))
-  const p99 = Math.max(...busy.map(({ p99Ms }) => p99Ms)).toPrecision(3)
-  const beside = `p99 ${p99} ms; idle ${longest(idle).toPrecision(3)} ms`
-  add('longest_delay_ms', longest(busy), 'ms', { must: delayMsMax }, beside)
+  const longest = (delays: typeof busy, of: keyof LoopDelay) =>
+    Math.max(...delays.map((delay) => delay[of]))
+  const said = (delays: typeof busy, of: keyof LoopDelay) => longest(delays, of).toPrecision(3)
+  const beside = `p99 ${said(busy, 'p99Ms')} ms; idle ${said(idle, 'maxMs')} ms`
+  add('longest_delay_ms', longest(busy, 'maxMs'), 'ms', { must: delayMsMax }, beside)
+  const own = `the longest of the event loop's own work; idle ${said(idle, 'workMs')} ms`
+  add('longest_work_ms', longest(busy, 'workMs'), 'ms', { must: delayMsMax }, own)
 }

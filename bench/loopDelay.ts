@@ -3,9 +3,10 @@ import { readFile, rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * Times between two firings of a timer of 5 ms of an event loop; 5 more than work held it, at most.
+ * Times between two firings of a timer of an event loop; of the longest that its thread spent computing, `workMs`, and
+ * not waiting for a processor. Systems other than Linux do not tell the latter: 0.
  */
-export type LoopDelay = { maxMs: number; p99Ms: number }
+export type LoopDelay = { maxMs: number; p99Ms: number; workMs: number }
 
 export const loopDelayVariable = 'BENCH_LOOP_DELAY_FILE'
 

@@ -224,9 +224,22 @@ async function readArray(path: string, array: ArrayBufferView): Promise<void> {
   await readWhole(file, path, bytesOf(array))
 }
 
+/** Slices are read side by side: to make room for what is read takes as long as to read it. */
 async function readWhole(file: FileHandle, path: string, bytes: Uint8Array): Promise<void> {
+  const slices: Promise<void>[] = []
+  for (let at = 0; at < bytes.length; at += sliceBytes)
+    slices.push(readSlice(file, path, bytes.subarray(at, at + sliceBytes), at))
+  await Promise.all(slices)
+}
+
+async function readSlice(
+  file: FileHandle,
+  path: string,
+  bytes: Uint8Array,
+  from: number,
+): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
-    const { bytesRead } = await file.read(bytes, at, Math.min(sliceBytes, bytes.length - at))
+    const { bytesRead } = await file.read(bytes, at, bytes.length - at, from + at)
     if (bytesRead === 0) throw new Error(`${path} ends early.`)
     at += bytesRead
   }
