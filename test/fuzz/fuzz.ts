@@ -66,7 +66,7 @@ export async function fuzz<Input>(
 
 /**
  * The milliseconds of processor time for each begun kilobyte, which a busy machine changes little;
- * what else is done meanwhile may make it long once, not thrice.
+ * what else is done meanwhile may make it long once, not five times.
  */
 async function quickly<Input>(
   check: (input: Input) => unknown,
@@ -74,7 +74,7 @@ async function quickly<Input>(
   bytes: number,
 ): Promise<number> {
   let least = Infinity
-  for (let tries = 0; tries < 3 && least > msPerKilobyte; tries++) {
+  for (let tries = 0; tries < 5 && least > msPerKilobyte; tries++) {
     const before = process.cpuUsage()
     await check(input)
     const { user, system } = process.cpuUsage(before)
