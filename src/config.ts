@@ -19,6 +19,19 @@ export const settings = {
     default: './.openpersonalize',
     means: 'folder that holds everything: metadata, buckets, datasets, models',
   },
+  databaseUrl: {
+    default: '',
+    means:
+      'PostgreSQL (15 or newer) that holds the metadata and the job queue, `postgres://user:password@host/database`; default: one embedded in the data directory',
+  },
+  jobs: {
+    default: 'true',
+    means: '`false` only serves and leaves jobs to workers; needs a DATABASE_URL',
+  },
+  leaseSeconds: {
+    default: '30',
+    means: 'after so long without a sign of life a worker is replaced; needs a DATABASE_URL',
+  },
   files: {
     default: '',
     means:
@@ -120,6 +133,11 @@ export type Config = {
   readonly adminPort: number | undefined
   /** Absolute path. */
   readonly dataDir: string
+  /** Without one, the database is embedded. Holds a password: never shown. */
+  readonly databaseUrl: string | undefined
+  /** Whether `serve` takes jobs. */
+  readonly jobs: boolean
+  readonly leaseSeconds: number
   readonly files: 'disk' | 's3'
   /** Undefined is AWS's own; the same for the next two. */
   readonly endpointUrlS3: string | undefined
@@ -156,10 +174,13 @@ export const flagName = (setting: string) =>
 export const quotaSetting = (quota: string) =>
   `quota${quota.charAt(0).toUpperCase()}${quota.slice(1)}`
 
-/** `dataDir` -> `OPENPERSONALIZE_DATA_DIR`; what AWS's tools have a variable for has that one. */
+/** `dataDir` -> `OPENPERSONALIZE_DATA_DIR`; what other tools have a variable for has that one. */
 export const variableName = (setting: string) =>
-  (/^(region$|endpointUrl)/.test(setting) ? 'AWS_' : 'OPENPERSONALIZE_') +
-  setting.replace(/[A-Z]/g, '_$&').toUpperCase()
+  (/^(region$|endpointUrl)/.test(setting)
+    ? 'AWS_'
+    : setting === 'databaseUrl'
+      ? ''
+      : 'OPENPERSONALIZE_') + setting.replace(/[A-Z]/g, '_$&').toUpperCase()
 
 /** A setting that cannot be used; the message names it and says what would be right. */
 export class ConfigError extends Error {}
@@ -175,11 +196,15 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = pro
   const path = (name: keyof typeof settings) => (text(name) ? resolve(text(name)) : undefined)
   const preset = oneOf('quotas', text('quotas'), ['open', 'aws'] as const)
   const s3 = endpoint('endpointUrlS3', text('endpointUrlS3'))
+  const database = databaseUrl(text('databaseUrl'))
   return Object.freeze({
     port: count('port', text('port'), 0, 65_535),
     host: text('host'),
     adminPort: text('adminPort') ? count('adminPort', text('adminPort'), 0, 65_535) : undefined,
     dataDir: resolve(text('dataDir')),
+    databaseUrl: database,
+    jobs: oneOf('jobs', text('jobs'), ['true', 'false']) === 'true',
+    leaseSeconds: count('leaseSeconds', text('leaseSeconds'), 2, 3600),
     files: oneOf('files', text('files') || (s3 ? 's3' : 'disk'), ['disk', 's3'] as const),
     endpointUrlS3: s3,
     endpointUrlSts: endpoint('endpointUrlSts', text('endpointUrlSts')) ?? s3,
@@ -255,6 +280,16 @@ function matching(setting: string, text: string, pattern: RegExp, example: strin
 
 function endpoint(setting: string, text: string): string | undefined {
   return text ? matching(setting, text, /^https?:\/\/\S+$/, 'http://127.0.0.1:9000') : undefined
+}
+
+/** Its errors do not quote it: it holds a password. */
+function databaseUrl(text: string): string | undefined {
+  if (text === '') return undefined
+  if (!/^postgres(ql)?:$/.test(URL.parse(text)?.protocol ?? ''))
+    throw new ConfigError(
+      `${label('databaseUrl')} must look like postgres://user:password@host:5432/database.`,
+    )
+  return text
 }
 
 function oneOf<Word extends string>(setting: string, text: string, words: readonly Word[]): Word {

@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
@@ -13,8 +15,10 @@ import { limits } from './limits.ts'
 import { limitRate, type RateLimit } from './rateLimit.ts'
 import { keepModels, type Models } from './segments/models.ts'
 import { type Database, openDatabase } from './store/database.ts'
+import { keepScratch, requireEmbedded, requirePair, sweepScratch } from './store/directory.ts'
 import { lockDataDirectory } from './store/lock.ts'
 import { migrate } from './store/migrations.ts'
+import { databaseName, openPostgres } from './store/postgres.ts'
 import { openQueue, type Queue } from './store/queue.ts'
 import { installationSecret } from './store/secret.ts'
 import { templateFolder } from './store/template.ts'
@@ -28,6 +32,10 @@ export type Caller = Pick<Credential, 'account' | 'name' | 'policies'> & {
 /** Everything a request or a job may touch, opened once by `open()` and closed in reverse. */
 export type Context = {
   config: Config
+  /** This process among all that work on the same database. */
+  worker: string
+  /** The folder of its half-written files. */
+  scratch: string
   db: Database
   /** What only this installation knows. */
   secret: Buffer
@@ -45,39 +53,30 @@ export type Context = {
 /** The folders of a data directory beside the database, made where they are missing. */
 export const dataFolders = ['scratch', 's3', 'datasets', 'models'] as const
 
+type Closers = (() => unknown)[]
+
 /**
- * Opens all parts over the data directory, made where it is missing. Throws
- * CannotStart where another process has it open or it cannot be used, ConfigError for
- * credentials that cannot be used.
+ * Opens all parts over the data directory, made where it is missing. Throws CannotStart where another
+ * process has it open or it cannot be used, ConfigError for credentials that cannot be used.
+ * `isServing` is false where nobody calls: then there are no credentials.
  */
 export async function open(
   config: Config,
-  options: { clock?: () => Date } = {},
+  { clock = () => new Date(), isServing = true }: { clock?: () => Date; isServing?: boolean } = {},
 ): Promise<Context & { close(): Promise<void> }> {
-  const { dataDir } = config
-  const log = pino({ level: config.logLevel }, process.stderr)
-  const folder = (name: string) => join(dataDir, name)
-  const unusable = cannotStart(`${dataDir} cannot be the data directory`)
-  const broken = cannotStart(
-    `The database in ${folder('postgres')} cannot be opened; ` +
-      'put a backup in its place, or choose another folder with --data-dir',
-  )
-  const closers: (() => unknown)[] = []
+  const { dataDir, threads, memoryBytes } = config
+  const log = pino({ level: config.logLevel, redact }, process.stderr)
+  const worker = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`
+  const closers: Closers = []
   const close = async () => {
     for (const closer of closers.reverse()) await closer()
   }
   try {
-    const keys = await openCredentials(config, log)
+    const keys = isServing ? await openCredentials(config, log) : nobody
     closers.push(keys.close)
-    await mkdir(dataDir, { recursive: true }).catch(unusable)
-    closers.push(await lockDataDirectory(dataDir).catch(unusable))
-    await rm(folder('scratch'), { recursive: true, force: true }).catch(unusable)
-    for (const name of dataFolders) await mkdir(folder(name), { recursive: true }).catch(unusable)
-    const { threads, memoryBytes } = config
-    const db = await openDatabase(folder('postgres'), templateFolder).catch(broken)
-    closers.push(() => db.close())
-    await migrate(db.kysely).catch(broken)
-    const scratch = folder('scratch')
+    await mkdir(dataDir, { recursive: true }).catch(unusable(config))
+    const openStore = config.databaseUrl === undefined ? openEmbedded : openShared
+    const { db, scratch } = await openStore(config, worker, log, closers)
     const secret = await installationSecret(db.kysely)
     // Half of the memory is for trainings, each of which has a DuckDB.
     const half = Math.floor(memoryBytes / 2)
@@ -88,20 +87,71 @@ export async function open(
     closers.push(() => engine.close())
     const models = keepModels({ engine, duck }, log)
     closers.push(() => models.close())
-    const queue = await openQueue(db, log).catch(broken)
+    const queue = await db.alone(() => openQueue(db, log)).catch(broken(config))
     closers.push(() => queue.close())
     const files =
-      config.files === 's3'
-        ? s3Files(config)
-        : diskStore({ root: folder('s3'), scratch: folder('scratch') })
+      config.files === 's3' ? s3Files(config) : diskStore({ root: join(dataDir, 's3'), scratch })
     closers.push(() => files.close())
-    const clock = options.clock ?? (() => new Date())
     const credentials = keys.find
     const rateLimit = limitRate(config.requestsPerSecond)
     const parts = { db, secret, queue, files, duck, engine, models, credentials, log, clock }
-    return { config, ...parts, rateLimit, close }
+    return { config, worker, scratch, ...parts, rateLimit, close }
   } catch (error) {
     await close()
     throw error
   }
 }
+
+const nobody = { find: () => undefined, close: () => undefined }
+
+/** An error of a connection carries its client, and that the password. */
+const redact = { paths: ['err.client'], remove: true }
+
+/** The database inside the data directory, for this process alone. */
+async function openEmbedded(config: Config, _worker: string, _log: Logger, closers: Closers) {
+  const { dataDir } = config
+  requireEmbedded(dataDir)
+  closers.push(await lockDataDirectory(dataDir).catch(unusable(config)))
+  const scratch = join(dataDir, 'scratch')
+  await rm(scratch, { recursive: true, force: true }).catch(unusable(config))
+  await makeFolders(config)
+  const db = await openDatabase(join(dataDir, 'postgres'), templateFolder).catch(broken(config))
+  closers.push(() => db.close())
+  await migrate(db.kysely).catch(broken(config))
+  return { db, scratch }
+}
+
+/** A database on a server; the processes that share it share the data directory too. */
+async function openShared(config: Config, worker: string, log: Logger, closers: Closers) {
+  const { dataDir } = config
+  const db = await openPostgres(config.databaseUrl!, log).catch(broken(config))
+  closers.push(() => db.close())
+  await db
+    .alone(async () => {
+      await migrate(db.kysely)
+      await requirePair(db, dataDir)
+    })
+    .catch(broken(config))
+  await makeFolders(config)
+  await sweepScratch(join(dataDir, 'scratch'))
+  const scratch = join(dataDir, 'scratch', worker)
+  await mkdir(scratch).catch(unusable(config))
+  closers.push(keepScratch(scratch))
+  return { db, scratch }
+}
+
+async function makeFolders(config: Config): Promise<void> {
+  for (const name of dataFolders)
+    await mkdir(join(config.dataDir, name), { recursive: true }).catch(unusable(config))
+}
+
+const unusable = ({ dataDir }: Config) => cannotStart(`${dataDir} cannot be the data directory`)
+
+const broken = ({ dataDir, databaseUrl }: Config) =>
+  cannotStart(
+    databaseUrl === undefined
+      ? `The database in ${join(dataDir, 'postgres')} cannot be opened; ` +
+          'put a backup in its place, or choose another folder with --data-dir'
+      : `The database ${databaseName(databaseUrl)} cannot be opened; ` +
+          'mend that server, or name another with DATABASE_URL',
+  )

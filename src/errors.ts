@@ -22,6 +22,14 @@ export class JobFailure extends Error {
   }
 }
 
+/** What a worker learns when another one has its job: nothing that it writes counts any more. */
+export class LeaseLost extends Error {
+  constructor() {
+    super('Another worker has taken the job.')
+    this.name = 'LeaseLost'
+  }
+}
+
 /** Why the server cannot start, and what its owner can do: one line, shown without a stack. */
 export class CannotStart extends Error {
   constructor(reason: string, cause: unknown) {
@@ -35,7 +43,9 @@ export const cannotStart =
   (what: string) =>
   (cause: unknown): never => {
     if (cause instanceof CannotStart) throw cause
-    const [line = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n')
+    // One error for each address of a host.
+    const first = cause instanceof AggregateError ? cause.errors[0] : cause
+    const [line = ''] = (first instanceof Error ? first.message : String(first)).split('\n')
     throw new CannotStart(`${what}: ${line}`, cause)
   }
 

@@ -62,6 +62,19 @@ export const limits = {
   jobAttempts: 3,
   /** Jobs of one kind that run at once in one process. */
   jobsAtOnce: 2,
+  /**
+   * Connections of one process to a Postgres server: of requests and jobs, and of the job queue, which
+   * has one more to hear of jobs. Postgres takes 100 in all unless told otherwise.
+   */
+  databaseConnections: 5,
+  queueConnections: 3,
+  /** What the Postgres server has for a connection, and a transaction for the next statement and its turn. */
+  databaseConnectMs: 10_000,
+  transactionIdleMs: 5000,
+  transactionTurnMs: 30_000,
+  /** The folder of a process that is silent this long is swept, and how often one shows that it lives. */
+  scratchKeptMs: 3_600_000,
+  scratchTouchedMs: 60_000,
   /** A progress row is written at most this often. */
   progressMs: 1000,
   /** Users that one block of segment queries may hold in memory (4 bytes each). */

@@ -18,6 +18,7 @@ module.enableCompileCache()
 
 const commands: Record<string, (argv: string[]) => Promise<void>> = {
   serve: async (argv) => (await import('./cli/serve.ts')).serve(argv),
+  worker: async (argv) => (await import('./cli/worker.ts')).worker(argv),
   doctor: async (argv) => (await import('./cli/doctor.ts')).doctor(argv),
   demo: async (argv) => (await import('./cli/demo.ts')).demo(argv),
   help: async () => {
@@ -43,6 +44,7 @@ try {
 
 function help(): string {
   return `Usage: openpersonalize [serve] [flags]   serve the Amazon Personalize API until SIGTERM
+       openpersonalize worker [flags of serve]   do jobs beside servers of the same DATABASE_URL
        openpersonalize doctor [flags of serve]   what a server with these flags would meet here
        openpersonalize demo [--keep] [--data FOLDER]   from CSV files to segments, step by step
        openpersonalize help   this text

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { wireLimits } from '../src/limits.ts'
-import { type Database, openDatabase } from '../src/store/database.ts'
-import { templateFolder } from '../src/store/template.ts'
+import { limits, wireLimits } from '../src/limits.ts'
+import type { Database } from '../src/store/database.ts'
 import { listenAdmin } from '../src/wire/admin.ts'
 import { startProcess } from './crash/serverProcess.ts'
 import { server } from './harness.ts'
+import { openTestDatabase } from './testDatabase.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'openpersonalize-test-'))
 after(() => rm(folder, { recursive: true, force: true }))
@@ -58,7 +58,10 @@ test('everything else is not found', async (t) => {
 test('a database that is busy for too long is not ready, and ready again afterwards', async (t) => {
   const { ctx, ask } = await adminServer(t)
   const { promise: busy, resolve: letGo } = Promise.withResolvers<void>()
-  const transaction = ctx.db.kysely.transaction().execute(() => busy)
+  // One for each connection that there may be.
+  const transactions = Array.from({ length: limits.databaseConnections }, () =>
+    ctx.db.kysely.transaction().execute(() => busy),
+  )
   const answers = Promise.all([ask('/health/ready'), ask('/health/ready')])
   deepEqual((await ask('/health/live')).status, 200)
   for (const { status, body } of await answers) {
@@ -68,20 +71,20 @@ test('a database that is busy for too long is not ready, and ready again afterwa
     deepEqual(body.checks, { database: reason, kernel: ctx.engine.kernel })
   }
   letGo()
-  await transaction
+  await Promise.all(transactions)
   await sleep(0)
   equal((await ask('/health/ready')).status, 200)
 })
 
 test('a database that fails is not ready; why is in the answer', async (t) => {
-  const database = await openDatabase(join(folder, 'postgres'), templateFolder)
+  const database = await openTestDatabase(folder)
   const { ask } = await adminServer(t, database)
   equal((await ask('/health/ready')).status, 200)
   await database.close()
   const { status, body } = await ask('/health/ready')
   equal(status, 503)
   equal(body.status, 'not ready')
-  match(body.checks!.database, /PGlite is closed/)
+  match(body.checks!.database, /PGlite is closed|after calling end/)
   equal((await ask('/health/live')).status, 200)
 })
 

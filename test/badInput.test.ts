@@ -17,7 +17,7 @@ import { solutionCases } from './badInput/solutions.ts'
 import { csvCases, importInput, jobCases, jobInput, locationCases } from './badInput/work.ts'
 import { ended, server } from './harness.ts'
 import { segmentJobs } from './segmentJobs.ts'
-import { filesLeft } from './smallShop.ts'
+import { scratchLeft } from './smallShop.ts'
 import { send, type Wanted } from './wireServer.ts'
 
 const unfinishedWork = sql<object>`SELECT name, data FROM pgboss.job WHERE state < 'completed'`
@@ -56,7 +56,7 @@ async function atRest() {
     ok(tries < 200, 'the work has ended within 20 seconds')
     await sleep(100)
   }
-  await filesLeft(join(s.dataDir, 'scratch'), 0)
+  await scratchLeft(s.dataDir)
 }
 
 const cases = [

@@ -26,6 +26,9 @@ test('the defaults', () => {
     host: '127.0.0.1',
     adminPort: undefined,
     dataDir: resolve('.openpersonalize'),
+    databaseUrl: undefined,
+    jobs: true,
+    leaseSeconds: 30,
     files: 'disk',
     endpointUrlS3: undefined,
     endpointUrlSts: undefined,
@@ -53,6 +56,8 @@ test('the defaults', () => {
   throws(() => Object.assign(numbers, { schemas: 1 }), TypeError)
 })
 
+const twice = (text: string): [string, string] => [text, text]
+
 /** A setting, its member of Config, two texts it takes, what they become, and one it refuses. */
 const cases: [
   keyof typeof settings,
@@ -67,6 +72,15 @@ const cases: [
   ['host', 'host', '::1', '::1', '0.0.0.0', '0.0.0.0', undefined],
   ['adminPort', 'adminPort', '0', 0, '65535', 65_535, '65536'],
   ['dataDir', 'dataDir', '/a', '/a', 'b', resolve('b'), undefined],
+  [
+    'databaseUrl',
+    'databaseUrl',
+    ...twice('postgres://h/d'),
+    ...twice('postgresql://u:p@h/d'),
+    undefined,
+  ],
+  ['jobs', 'jobs', 'false', false, 'true', true, 'no'],
+  ['leaseSeconds', 'leaseSeconds', '2', 2, '3600', 3600, '1'],
   ['files', 'files', 's3', 's3', 'disk', 'disk', 'tape'],
   ...(['endpointUrlS3', 'endpointUrlSts', 'endpointUrlKms'] as const).map(
     (name): (typeof cases)[number] => [
@@ -98,6 +112,17 @@ const cases: [
   ['quotas', 'quotaPreset', 'aws', 'aws', 'open', 'open', 'none'],
   ['strict', 'strict', 'true', true, 'false', false, 'yes'],
 ]
+
+test('a DATABASE_URL that cannot be one is refused without being shown', () => {
+  for (const url of ['secret', 'mysql://user:secret@host/database', 'postgres//secret@host'])
+    throws(
+      () => readConfig([], { DATABASE_URL: url }),
+      ({ message }: Error) => {
+        match(message, /^--database-url \(DATABASE_URL\) must look like postgres:/)
+        return !message.includes('secret')
+      },
+    )
+})
 
 test('every setting has a case here', () => {
   deepEqual(cases.map(([setting]) => setting).sort(), Object.keys(settings).sort())
@@ -165,7 +190,7 @@ test('the command line: help, and one line for what is wrong', async () => {
     ['doctor', '--help'],
   ]) {
     const { stdout, stderr } = await run(process.execPath, [main, ...words])
-    match(stdout, /^Usage: openpersonalize .*\n.*doctor.*\n.*demo/)
+    match(stdout, /^Usage: openpersonalize .*\n.*worker.*\n.*doctor.*\n.*demo/)
     equal(stderr, '')
   }
   for (const words of [['swerve'], ['--port', 'x'], ['serve', '--nope'], ['--quotas=none']]) {

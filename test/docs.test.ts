@@ -10,6 +10,7 @@ import { promisify } from 'node:util'
 import { startServer } from '../src/cli/serverProcess.ts'
 import { pythonClients } from './clients/environment.ts'
 import { pages } from './pages.ts'
+import { databaseFlags } from './testDatabase.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (path: string) => readFile(join(root, path), 'utf8')
@@ -20,7 +21,8 @@ test('what the documents print runs, with the AWS CLI and with boto3', {
 }, async (t) => {
   const { python, aws } = await pythonClients()
   const folder = await mkdtemp(join(tmpdir(), 'openpersonalize-docs-'))
-  const server = await startServer(join(folder, '.openpersonalize'), ['--log-level', 'error'])
+  const dataDir = join(folder, '.openpersonalize')
+  const server = await startServer(dataDir, ['--log-level', 'error', ...databaseFlags(dataDir)])
   // The commands are printed for the root of the repository.
   await symlink(join(root, 'contract'), join(folder, 'contract'))
   try {

@@ -9,6 +9,7 @@ import { open } from '../src/context.ts'
 import { startWork } from '../src/jobs/runner.ts'
 import { listen } from '../src/wire/listen.ts'
 import { assertAnswer } from './contractCheck.ts'
+import { databaseFlags, dropDatabase } from './testDatabase.ts'
 
 /** A role ARN of the right form; nothing here assumes it. */
 export const roleArn = 'arn:aws:iam::123456789012:role/PersonalizeRole'
@@ -22,7 +23,8 @@ type Cleanup = { after(close: () => Promise<void>): void }
  */
 export async function server(t: Cleanup, env: Record<string, string> = {}, works = true) {
   const dataDir = await mkdtemp(join(tmpdir(), 'openpersonalize-test-'))
-  const config = readConfig(['--port', '0', '--data-dir', dataDir, '--log-level', 'error'], env)
+  const flags = ['--port', '0', '--data-dir', dataDir, '--log-level', 'error']
+  const config = readConfig([...flags, ...databaseFlags(dataDir)], env)
   const ctx = await open(config)
   const listening = await listen(ctx)
   if (works) await startWork(ctx)
@@ -31,6 +33,7 @@ export async function server(t: Cleanup, env: Record<string, string> = {}, works
     personalize.destroy()
     await listening.close()
     await ctx.close()
+    dropDatabase(dataDir)
     await rm(dataDir, { recursive: true, force: true })
   })
   const path = (url: string) => join(dataDir, 's3', url.slice('s3://'.length))

@@ -336,7 +336,7 @@ describe('open models', () => {
     const solutionVersionArn = await trained(s, shop, 'aws-item-affinity', 'kept')
     const first = await preview({ solutionVersionArn })
     const [newest = ''] = (await readdir(join(s.dataDir, 'models'))).toSorted(
-      (a, b) => Number(b) - Number(a),
+      (a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10),
     )
     await rm(join(s.dataDir, 'models', newest, 'users.f32'))
     deepEqual(await preview({ solutionVersionArn }), first)

@@ -1,6 +1,8 @@
 import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ClientSide, ended, roleArn } from './harness.ts'
+import { testServer } from './testDatabase.ts'
 
 /** The ARNs of a small shop whose data lie in one dataset group. */
 export type SmallShop = {
@@ -167,6 +169,14 @@ export async function filesLeft(folder: string, count: number): Promise<void> {
     if (tries === 200) throw new Error(`${folder} was not swept within 20 seconds`)
     await sleep(100)
   }
+}
+
+/** Waits until no job has anything in scratch. What a killed process of many left is swept later. */
+export async function scratchLeft(dataDir: string): Promise<void> {
+  const folder = join(dataDir, 'scratch')
+  if (testServer === undefined) return filesLeft(folder, 0)
+  const living = await readdir(folder)
+  await filesLeft(join(folder, living.at(-1)!), 0)
 }
 
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */

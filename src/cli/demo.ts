@@ -116,7 +116,9 @@ function openStage(): Stage {
     },
     folder: () => dataDir!,
     serve: async () => {
-      server = await startServer(dataDir!, ['--log-level', 'warn', '--files', 'disk']).catch(
+      // Whatever is set: the demo is no guest of anybody's buckets or database.
+      const own = ['--files', 'disk', '--database-url', '']
+      server = await startServer(dataDir!, ['--log-level', 'warn', ...own]).catch(
         (cause: Error) => {
           throw new DemoFailure(cause.message, { cause })
         },

@@ -10,7 +10,10 @@ import { readCredentials } from '../credentials.ts'
 import { tryKeys } from '../data/s3Clients.ts'
 import { CannotStart, cannotStart } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { requireEmbedded } from '../store/directory.ts'
 import { lockDataDirectory } from '../store/lock.ts'
+import { lookAtPostgres } from '../store/look.ts'
+import { databaseName } from '../store/postgres.ts'
 import { readTls } from '../wire/tls.ts'
 
 /** What is found where all is well; throws what is wrong and how to mend it. */
@@ -46,7 +49,7 @@ export async function doctor(argv: readonly string[]): Promise<void> {
   }
 }
 
-async function checkDataDirectory({ dataDir }: Config): Promise<string> {
+async function checkDataDirectory({ dataDir, databaseUrl }: Config): Promise<string> {
   const folder = await nearestFolder(dataDir)
   // Tried, because permissions alone do not tell: disks are mounted
   // read-only, and root may do everything.
@@ -55,6 +58,7 @@ async function checkDataDirectory({ dataDir }: Config): Promise<string> {
     cannotStart(`${dataDir} cannot be written; mend that, or choose another --data-dir`),
   )
   if (folder !== dataDir) return `${dataDir} is not there yet and can be made`
+  if (databaseUrl !== undefined) return `${dataDir} can be written; several processes may share it`
   return (await isInUse(dataDir))
     ? `a server is using ${dataDir}`
     : `${dataDir} can be written and no server is using it`
@@ -83,6 +87,8 @@ async function checkFiles(config: Config): Promise<string> {
 
 /** Looks into a whole data directory only: opening another one would make what it lacks. */
 async function checkDatabase(given: Config): Promise<string> {
+  if (given.databaseUrl !== undefined) return checkServer(given.databaseUrl, given.dataDir)
+  requireEmbedded(given.dataDir)
   const config: Config = { ...given, kernel: 'reference' } // a missing kernel is no fault of it
   const folder = join(config.dataDir, 'postgres')
   const answers = ({ db }: Context) => db.ping()
@@ -99,6 +105,19 @@ async function checkDatabase(given: Config): Promise<string> {
   if (await isInUse(config.dataDir)) return `the server that is using it has ${folder} open`
   await withContext(config, answers)
   return `${folder} opens and answers`
+}
+
+async function checkServer(databaseUrl: string, dataDir: string): Promise<string> {
+  const name = databaseName(databaseUrl)
+  const { version, schema } = await lookAtPostgres(databaseUrl, dataDir).catch(
+    cannotStart(`${name} cannot be used; mend DATABASE_URL or that server`),
+  )
+  const tables = {
+    none: 'has no tables yet, which the first start makes',
+    older: 'has older tables, which the next start brings up to date',
+    current: 'has the tables of this version',
+  }
+  return `${name} answers with PostgreSQL ${version} and ${tables[schema]}`
 }
 
 /** A server that is using the data directory may well be the one on its port. */
@@ -178,7 +197,7 @@ async function withTemporary<Result>(
 ): Promise<Result> {
   const dataDir = await mkdtemp(join(tmpdir(), 'openpersonalize-doctor-'))
   try {
-    return await withContext({ ...config, dataDir }, look)
+    return await withContext({ ...config, dataDir, databaseUrl: undefined }, look)
   } finally {
     await rm(dataDir, { recursive: true, force: true })
   }

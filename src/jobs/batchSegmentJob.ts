@@ -14,6 +14,7 @@ import { type NewUsersOfJob, newUsersOf } from '../segments/newUsers.ts'
 import { outputFolder, outputName, scoresName } from '../segments/outputs.ts'
 import { type Asker, answers, asker, type Tally } from '../segments/segmentAnswers.ts'
 import { snapshotPaths } from '../segments/snapshotPaths.ts'
+import { requireRun } from '../store/jobResource.ts'
 import { get, patch, type Resource } from '../store/resource.ts'
 import type { Job, JobRun } from './job.ts'
 
@@ -34,7 +35,7 @@ export const batchSegmentJob: Job<'batchSegmentJob'> = async (ctx, job, run) => 
   const output = outputFolder(job)
   const { scores = false, foldIn = false } = job.internal
   requireFreeNames(inputs, output, scores)
-  await write(files, `${output}_CHECK`, { kmsKeyArn }, [])
+  await write(run, files, `${output}_CHECK`, { kmsKeyArn }, [])
   // Of a run that was killed; this one writes all outputs again.
   if (job.internal.upload) await files.discard(job.internal.upload)
   const how: Writing = { kmsKeyArn, begun: (upload) => record(ctx, job, { inputs, upload }) }
@@ -114,9 +115,10 @@ async function record(
   news: Partial<Resource<'batchSegmentJob'>['internal']>,
 ): Promise<void> {
   const internal = { ...job.internal, ...news }
-  await ctx.db.kysely
-    .transaction()
-    .execute((tx) => patch<'batchSegmentJob'>(tx, job, { internal }, ctx.clock()))
+  await ctx.db.kysely.transaction().execute(async (tx) => {
+    await requireRun(tx, job)
+    await patch<'batchSegmentJob'>(tx, job, { internal }, ctx.clock())
+  })
 }
 
 /**
@@ -181,6 +183,7 @@ function requireFreeNames(inputs: readonly StoredObject[], output: string, score
 
 /** Writes an object; one that fails leaves nothing. */
 async function write(
+  run: JobRun,
   files: Files,
   url: string,
   how: Writing,
@@ -190,6 +193,7 @@ async function write(
   const writer = await files.create(url, how).catch(wrong)
   try {
     for await (const chunk of chunks) await writer.write(chunk).catch(wrong)
+    await run.hold()
     await writer.finish().catch(wrong)
   } catch (error) {
     await writer.abort()
@@ -232,7 +236,7 @@ async function answerWithScores(
     run.signal,
   )
   const { files, how, input } = part
-  await write(files, scoresName(output, input.url), how, createReadStream(path))
+  await write(run, files, scoresName(output, input.url), how, createReadStream(path))
 }
 
 async function answerObject(
@@ -249,7 +253,7 @@ async function answerObject(
     yield* answers({ ...question, lines }, run)
     run.step('output complete')
   }
-  await write(files, outputName(output, input.url), how, chunks()).catch(
+  await write(run, files, outputName(output, input.url), how, chunks()).catch(
     invalid('Invalid S3 input path'),
   )
 }

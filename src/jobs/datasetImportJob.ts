@@ -6,8 +6,9 @@ import { importCsv } from '../data/csvImport.ts'
 import { type Files, InvalidLocation, type StoredObject } from '../data/files.ts'
 import { parseSchema } from '../data/schema.ts'
 import { JobFailure } from '../errors.ts'
+import { requireRun } from '../store/jobResource.ts'
 import { type DatasetFile, get, patch, type Resource } from '../store/resource.ts'
-import type { Job } from './job.ts'
+import { type Job, runName } from './job.ts'
 
 /**
  * Turns the CSV objects of a location into one Parquet file
@@ -22,7 +23,7 @@ export const datasetImportJob: Job<'datasetImportJob'> = async (ctx, job, run) =
   run.step('sources listed')
 
   const mode = job.doc.importMode === 'INCREMENTAL' ? 'INCREMENTAL' : 'FULL'
-  const path = join('datasets', arnPath(dataset.arn), `${job.seq}.parquet`)
+  const path = join('datasets', arnPath(dataset.arn), `${runName(job)}.parquet`)
   const out = join(ctx.config.dataDir, path)
   await mkdir(dirname(out), { recursive: true })
   const paths: string[] = []
@@ -104,6 +105,7 @@ async function addFile(
   file: DatasetFile,
 ): Promise<void> {
   await ctx.db.kysely.transaction().execute(async (tx) => {
+    await requireRun(tx, job)
     const dataset = await get(tx, job, 'dataset', arn)
     if (dataset?.seq !== seq) throw new JobFailure(`The dataset ${arn} has been deleted.`)
     const { files = [] } = dataset.internal

@@ -10,9 +10,14 @@ export type ResourceJobKind = Exclude<JobKind, 'sweep'> & StoredKind
 export type JobRun = Run & {
   /** Marks a numbered step in the log, at level debug. */
   step(what: string): void
-  /** An empty folder of this job alone, removed when it ends and swept at start. */
+  /** An empty folder of this run alone, removed when it ends and swept at start. */
   scratch: string
+  /** Last step before a file gets the name that others see: LeaseLost where another worker has the job. */
+  hold(): Promise<void>
 }
+
+/** What no other run of a job has: names its files. */
+export const runName = ({ seq, run }: Pick<Resource, 'seq' | 'run'>) => `${seq}-${run}`
 
 /** What a job leaves behind: given the resource as it is then, its new document and internals. */
 export type Finish<K extends ResourceJobKind> = Partial<Pick<Resource<K>, 'doc' | 'internal'>>

@@ -1,10 +1,9 @@
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseSchema } from '../data/schema.ts'
 import { builtRecipe } from '../recipes/index.ts'
 import { defaultHorizonDays, trainingPlan } from '../recipes/userSegmentation.ts'
 import { snapshotPaths } from '../segments/snapshotPaths.ts'
-import type { Job } from './job.ts'
+import { type Job, runName } from './job.ts'
 
 /**
  * Trains the recipe over the snapshot that was taken when the
@@ -25,14 +24,12 @@ export const solutionVersion: Job<'solutionVersion'> = async (ctx, version, run)
     internal.horizonDays ?? defaultHorizonDays,
   )
   run.step('planned')
-  const model = join('models', String(version.seq))
-  const folder = join(ctx.config.dataDir, model)
-  await rm(folder, { recursive: true, force: true })
+  const model = join('models', runName(version))
   const { metrics } = await ctx.engine.train(
     plan,
     // Of bulk data, segments train on FULL imports only. Spec D.9 [D26].
     snapshotPaths(ctx, internal.snapshot, ({ mode }) => mode === 'FULL'),
-    folder,
+    join(ctx.config.dataDir, model),
     run,
   )
   run.step('trained')

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts'
 import { unfinished } from '../status.ts'
 import { listOfKinds } from '../store/jobResource.ts'
 import type { DatasetFile, Resource } from '../store/resource.ts'
+import { runName } from './job.ts'
 
 /**
  * Removes the files that nothing names any more: imports that a FULL import replaced, models of
@@ -47,12 +48,13 @@ function pathsOf(row: Resource): string[] {
   if (row.kind === 'dataset') return paths((row as Resource<'dataset'>).internal.files ?? [])
   if (row.kind === 'datasetImportJob') {
     const dataset = arnPath((row as Resource<'datasetImportJob'>).doc.datasetArn)
-    return isUnfinished ? [join('datasets', dataset, `${row.seq}.parquet`)] : []
+    return isUnfinished ? [join('datasets', dataset, `${runName(row)}.parquet`)] : []
   }
   const { snapshot } = (row as Resource<'batchSegmentJob'>).internal
-  const model = row.kind === 'solutionVersion' && (isUnfinished || row.status === 'ACTIVE')
+  const { model } = (row as Resource<'solutionVersion'>).internal
   return [
-    ...(model ? [join('models', String(row.seq))] : []),
+    ...(model === undefined ? [] : [model]),
+    ...(row.kind === 'solutionVersion' && isUnfinished ? [join('models', runName(row))] : []),
     ...(isUnfinished
       ? [...paths(snapshot.interactions), ...paths(snapshot.items), ...paths(snapshot.users)]
       : []),

@@ -123,6 +123,7 @@ async function resourceFacts(
   if (service === 'iam') return [['iam:passedtoservice', ['personalize.amazonaws.com']]]
   const tags = await ctx.db.kysely
     .transaction()
+    .setAccessMode('read only')
     .execute(async (tx) =>
       (await getByArn(tx, caller, resource)) ? await listTags(tx, resource) : [],
     )

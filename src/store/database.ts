@@ -14,6 +14,7 @@ import {
   sql,
   type Transaction,
 } from 'kysely'
+import { type ConstructorOptions, fromPglite } from 'pg-boss'
 import type { Kind } from '../arn.ts'
 import type { Status } from '../status.ts'
 import { preparing } from './prepared.ts'
@@ -36,6 +37,11 @@ export type ResourceTable = {
   /** How often a worker has begun this resource's job. */
   attempt: Generated<number>
   progress: JSONColumnType<object> | null
+  /** How often the job was begun in all; only the newest run may write. */
+  run: Generated<number>
+  /** The process of the newest run, and until when the job is its own. */
+  worker: string | null
+  leaseEnd: Date | null
   createdAt: ColumnType<Date, Date, never>
   updatedAt: Date
 }
@@ -45,17 +51,33 @@ export type TagTable = { arn: string; key: string; value: string }
 /** One row: what only this installation knows (`secret.ts`). */
 export type SecretTable = { id: number; value: string }
 
-export type Tables = { resource: ResourceTable; tag: TagTable; secret: SecretTable }
+/** One row: the id of the data directory that belongs to this database (`directory.ts`). */
+export type DirectoryTable = { id: string }
+
+export type Tables = {
+  resource: ResourceTable
+  tag: TagTable
+  secret: SecretTable
+  directory: DirectoryTable
+}
 export type Tx = Transaction<Tables>
 /** A transaction, or the database itself for one statement that only reads. */
 export type Reader = Kysely<Tables>
 
-/** The metadata: Kysely to ask it, and the engine below for the job queue. */
+/**
+ * The metadata: embedded (here), for one process, or on a server (`postgres.ts`), for many. A
+ * transaction has the database for itself unless it is `read only`.
+ */
 export type Database = {
   kysely: Kysely<Tables>
-  pglite: PGlite
+  /** Whether other processes may use it too. */
+  shared: boolean
+  /** How pg-boss reaches the same database. */
+  queue: ConstructorOptions
   /** Resolves once the database has answered a query that touches no table. */
   ping(): Promise<void>
+  /** Does work that no two processes may do at once: migrations. */
+  alone<Result>(work: () => Promise<Result>): Promise<Result>
   close(): Promise<void>
 }
 
@@ -81,8 +103,10 @@ export async function openDatabase(folder: string, template: string): Promise<Da
   const kysely = new Kysely<Tables>({ dialect: new ExclusivePGliteDialect({ pglite }) })
   return {
     kysely,
-    pglite,
+    shared: false,
+    queue: { db: fromPglite(pglite), backend: 'pglite' },
     ping: async () => void (await sql`select 1`.execute(kysely)),
+    alone: (work) => work(),
     close: () => pglite.close(),
   }
 }

@@ -1,3 +1,5 @@
+import { sql } from 'kysely'
+import { LeaseLost } from '../errors.ts'
 import { type Status, unfinished } from '../status.ts'
 import type { Tx } from './database.ts'
 import type { Resource, StoredKind } from './resource.ts'
@@ -5,11 +7,112 @@ import type { Resource, StoredKind } from './resource.ts'
 // What jobs ask of the resource table: they work for the server, so
 // no caller narrows what they see.
 
-/** The resource with this ARN, whosever it is. */
-export async function getForJob(tx: Tx, arn: string): Promise<Resource | undefined> {
-  const row = await tx.selectFrom('resource').selectAll().where('arn', '=', arn).executeTakeFirst()
+/** One run of a resource's job. */
+export type RunOf = Pick<Resource, 'arn' | 'seq' | 'run'>
+
+/**
+ * Begins a run of the resource's job, as a new attempt, for `seconds` or until the lease is renewed;
+ * undefined where the work has ended or another worker has it. Counted by the database's clock alone.
+ */
+export async function take(
+  tx: Tx,
+  arn: string,
+  worker: string,
+  seconds: number,
+): Promise<Resource | undefined> {
+  const row = await tx
+    .updateTable('resource')
+    .set({
+      run: sql<number>`run + 1`,
+      attempt: sql<number>`attempt + 1`,
+      worker,
+      leaseEnd: after(seconds),
+    })
+    .where('arn', '=', arn)
+    .where('status', 'in', unfinished)
+    .where(sql<boolean>`coalesce("leaseEnd" < clock_timestamp(), true)`)
+    .returningAll()
+    .executeTakeFirst()
   return row as Resource | undefined
 }
+
+/** Keeps the job for `seconds` more; its status. Throws LeaseLost where it is another's. */
+export async function renew(tx: Tx, { arn, seq, run }: RunOf, seconds: number): Promise<Status> {
+  const row = await tx
+    .updateTable('resource')
+    .set({ leaseEnd: after(seconds) })
+    .where('arn', '=', arn)
+    .where('seq', '=', seq)
+    .where('run', '=', run)
+    .returning('status')
+    .executeTakeFirst()
+  if (!row) throw new LeaseLost()
+  return row.status
+}
+
+/**
+ * First statement of every transaction in which a job writes: throws LeaseLost where this run is not
+ * the newest any more, or the resource is gone. Gives the status.
+ */
+export async function requireRun(tx: Tx, { arn, seq, run }: RunOf): Promise<Status> {
+  const row = await tx
+    .selectFrom('resource')
+    .select('status')
+    .where('arn', '=', arn)
+    .where('seq', '=', seq)
+    .where('run', '=', run)
+    .forUpdate()
+    .executeTakeFirst()
+  if (!row) throw new LeaseLost()
+  return row.status
+}
+
+/** Lets others take the job at once. */
+export async function release(tx: Tx, { arn, seq, run }: RunOf): Promise<void> {
+  await tx
+    .updateTable('resource')
+    .set({ leaseEnd: null })
+    .where('arn', '=', arn)
+    .where('seq', '=', seq)
+    .where('run', '=', run)
+    .execute()
+}
+
+/** Of all jobs: for a process that knows that it is alone. */
+export async function releaseAll(tx: Tx): Promise<void> {
+  await tx
+    .updateTable('resource')
+    .set({ leaseEnd: null })
+    .where('leaseEnd', 'is not', null)
+    .execute()
+}
+
+/**
+ * The unfinished resources, oldest first, that no worker has had, and no queue, for `seconds`:
+ * their worker died.
+ */
+export async function listAbandoned(
+  tx: Tx,
+  seconds: number,
+): Promise<Pick<Resource, 'kind' | 'arn'>[]> {
+  return (await tx
+    .selectFrom('resource')
+    .select(['kind', 'arn'])
+    .where('status', 'in', unfinished)
+    .where(
+      sql<boolean>`coalesce("leaseEnd", "updatedAt" + make_interval(secs => ${seconds}))
+        < clock_timestamp()`,
+    )
+    .where(
+      sql<boolean>`not exists (
+        select from pgboss.job
+        where name = resource.kind and state < 'active' and data ->> 'arn' = resource.arn)`,
+    )
+    .orderBy('seq')
+    .execute()) as Pick<Resource, 'kind' | 'arn'>[]
+}
+
+const after = (seconds: number) => sql<Date>`clock_timestamp() + make_interval(secs => ${seconds})`
 
 /** All resources of these kinds. */
 export async function listOfKinds(tx: Tx, kinds: readonly StoredKind[]): Promise<Resource[]> {
@@ -30,26 +133,10 @@ export async function listUnfinished(tx: Tx): Promise<Pick<Resource, 'kind' | 'a
     .execute()) as Pick<Resource, 'kind' | 'arn'>[]
 }
 
-/**
- * The status of this very resource; undefined where it is gone, even if another has its ARN now.
- */
-export async function getStatus(
-  tx: Tx,
-  { arn, seq }: Pick<Resource, 'arn' | 'seq'>,
-): Promise<Status | undefined> {
-  const row = await tx
-    .selectFrom('resource')
-    .select('status')
-    .where('arn', '=', arn)
-    .where('seq', '=', seq)
-    .executeTakeFirst()
-  return row?.status
-}
-
 /** Writes how far the work is. Not a change of the resource: `updatedAt` stays. */
 export async function patchProgress(
   tx: Tx,
-  { arn, seq }: Pick<Resource, 'arn' | 'seq'>,
+  { arn, seq, run }: RunOf,
   progress: object,
 ): Promise<void> {
   await tx
@@ -57,5 +144,18 @@ export async function patchProgress(
     .set({ progress: JSON.stringify(progress) })
     .where('arn', '=', arn)
     .where('seq', '=', seq)
+    .where('run', '=', run)
     .execute()
+}
+
+/** The status of the resource; undefined where this run is not the newest any more, or it is gone. */
+export async function getStatus(tx: Tx, { arn, seq, run }: RunOf): Promise<Status | undefined> {
+  const row = await tx
+    .selectFrom('resource')
+    .select('status')
+    .where('arn', '=', arn)
+    .where('seq', '=', seq)
+    .where('run', '=', run)
+    .executeTakeFirst()
+  return row?.status
 }

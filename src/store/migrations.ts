@@ -1,12 +1,16 @@
 import { type Kysely, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
+import { CannotStart } from '../errors.ts'
 import type { Tables } from './database.ts'
 
-/** Brings the tables up to date. Migrations are numbered, forward-only and never edited. */
+/**
+ * Brings the tables up to date. Migrations are numbered, forward-only and never edited. Throws
+ * CannotStart where a newer program has been here.
+ */
 export async function migrate(kysely: Kysely<Tables>): Promise<void> {
   // The migrator's look at all tables costs the embedded Postgres a
   // third of a second at every start.
-  if (await isUpToDate(kysely)) return
+  if ((await schemaState(kysely)) === 'current') return
   const migrator = new Migrator({
     db: kysely,
     provider: { getMigrations: async () => migrations },
@@ -15,13 +19,21 @@ export async function migrate(kysely: Kysely<Tables>): Promise<void> {
   if (error) throw error
 }
 
-async function isUpToDate(kysely: Kysely<Tables>): Promise<boolean> {
+/** How far the tables are, which it does not change. Throws CannotStart as `migrate`. */
+export async function schemaState(kysely: Kysely<Tables>): Promise<'none' | 'older' | 'current'> {
   const { rows: found } = await sql<{ there: boolean }>`
     select to_regclass('kysely_migration') is not null as there`.execute(kysely)
-  if (!found[0]?.there) return false
+  if (!found[0]?.there) return 'none'
   const { rows: done } = await sql<{ name: string }>`
-    select name from kysely_migration order by name`.execute(kysely)
-  return done.map(({ name }) => name).join() === Object.keys(migrations).join()
+    select name from kysely_migration`.execute(kysely)
+  const newer = done.map(({ name }) => name).find((name) => !Object.hasOwn(migrations, name))
+  if (newer !== undefined)
+    throw new CannotStart(
+      `The database was brought to ${newer} by a newer OpenPersonalize, which this one does not ` +
+        'know. Start that version or a later one.',
+      null,
+    )
+  return done.length === Object.keys(migrations).length ? 'current' : 'older'
 }
 
 // `json`, not `jsonb`: what a caller sent comes back with its members in the same order.
@@ -68,6 +80,16 @@ const migrations: Record<string, Migration> = {
       )
       // Lists of all parents page by it.
       await sql`create index resource_by_kind on resource (account, region, kind, seq)`.execute(db)
+    },
+  },
+  '0004_lease': {
+    async up(db) {
+      await sql`
+        alter table resource
+          add column run integer not null default 0,
+          add column worker text,
+          add column "leaseEnd" timestamptz(3)`.execute(db)
+      await sql`create table directory (id text not null)`.execute(db)
     },
   },
 }

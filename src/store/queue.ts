@@ -1,6 +1,7 @@
-import { fromKysely, fromPglite, PgBoss } from 'pg-boss'
+import { fromKysely, PgBoss } from 'pg-boss'
 import type { Logger } from 'pino'
 import type { Database, Tx } from './database.ts'
+import { listAbandoned } from './jobResource.ts'
 
 /** The kinds of resources that have work to do after the answer. */
 export const jobKinds = ['datasetImportJob', 'solutionVersion', 'batchSegmentJob', 'sweep'] as const
@@ -24,22 +25,26 @@ export type Queue = {
   clear(): Promise<void>
   /** Begins to take jobs. */
   work(handler: JobHandler, atOnce: number): Promise<void>
+  /**
+   * Begins to queue again what workers left that died: those that showed no sign of life for so many
+   * seconds. For a database that several processes share.
+   */
+  watch(leaseSeconds: number): void
   /** Takes no more jobs, asks the running ones to stop and waits for them. */
   close(): Promise<void>
 }
 
-/** Opens the queue over the embedded database. A job may run as long as it needs. */
+/** Opens the queue in a database. A job may run as long as it needs. */
 export async function openQueue(database: Database, log: Logger): Promise<Queue> {
   const boss = new PgBoss({
-    db: fromPglite(database.pglite),
-    backend: 'pglite',
+    ...database.queue,
     useListenNotify: true,
     schedule: false,
     superviseIntervalSeconds: 3600,
     flowIntervalSeconds: 3600, // no job waits for another; looking for such jobs delays the start
     reindex: false,
     monitorVacuum: false,
-    registerInstance: false, // there is only ever this one
+    registerInstance: false,
   })
   boss.on('error', (error) => log.error({ err: error }, 'job queue'))
   await boss.start()
@@ -61,16 +66,28 @@ export async function openQueue(database: Database, log: Logger): Promise<Queue>
    */
   const running = new Map<string, Promise<void>>()
   const begin = async (handler: JobHandler, kind: JobKind, arn: string) => {
-    // What comes while the process ends is left alone: it is queued again at the next start.
-    if (stopping.signal.aborted) return
+    // What comes while the process ends is left to others, or to the next start.
+    if (stopping.signal.aborted) throw new Error('This worker is ending.')
     await handler(kind, arn, stopping.signal).catch((error: unknown) => {
       log.error({ err: error, kind, arn }, 'the job is tried again later')
       throw error
     })
   }
+  const enqueue: Queue['enqueue'] = async (tx, kind, arn) => {
+    await boss.send(kind, { arn }, { db: fromKysely(tx) })
+  }
+  const requeueAbandoned = (leaseSeconds: number) =>
+    database.kysely.transaction().execute(async (tx) => {
+      for (const { kind, arn } of await listAbandoned(tx, leaseSeconds))
+        await enqueue(tx, kind as JobKind, arn)
+    })
   return {
-    async enqueue(tx, kind, arn) {
-      await boss.send(kind, { arn }, { db: fromKysely(tx) })
+    enqueue,
+    watch(leaseSeconds) {
+      const look = () =>
+        requeueAbandoned(leaseSeconds).catch((error: unknown) => log.error({ err: error }))
+      const watching = setInterval(look, (leaseSeconds * 1000) / 3)
+      stopping.signal.addEventListener('abort', () => clearInterval(watching))
     },
     async clear() {
       // Kind by kind: for all at once pg-boss truncates, and new files cost
@@ -95,9 +112,11 @@ export async function openQueue(database: Database, log: Logger): Promise<Queue>
         }
     },
     async close() {
+      // First, so that what a job hands back goes to another process.
+      for (const kind of jobKinds) await boss.offWork(kind, { wait: false })
       stopping.abort()
       await Promise.allSettled(running.values())
-      await boss.stop({ graceful: true, timeout: 3000, close: false })
+      await boss.stop({ graceful: true, timeout: 3000 })
     },
   }
 }

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Tx } from './database.ts'
 
 /** Adds tags or gives existing keys a new value. */
@@ -22,12 +23,15 @@ export async function listTags(
   tx: Tx,
   arn: string,
 ): Promise<{ tagKey: string; tagValue: string }[]> {
-  return tx
-    .selectFrom('tag')
-    .select(['key as tagKey', 'value as tagValue'])
-    .where('arn', '=', arn)
-    .orderBy('key')
-    .execute()
+  return (
+    tx
+      .selectFrom('tag')
+      .select(['key as tagKey', 'value as tagValue'])
+      .where('arn', '=', arn)
+      // A server may sort by the rules of a language otherwise.
+      .orderBy(sql`key collate "C"`)
+      .execute()
+  )
 }
 
 export async function removeTags(tx: Tx, arn: string, keys: readonly string[]): Promise<void> {

@@ -2,9 +2,10 @@ import { isMainThread } from 'node:worker_threads'
 
 /**
  * Preloaded into a server under test: ends the process with SIGKILL within the call that writes the log line of one
- * step. KILL_AT is `<end of the job's ARN> <start of the step>`, such as `/shop datasetImportJob 3`.
+ * step (or SIGSTOP, or what else KILL_SIGNAL says). KILL_AT is `<end of the job's ARN> <start of the step>`, such as `/shop datasetImportJob 3`.
  */
 const killAt = process.env.KILL_AT
+const signal = process.env.KILL_SIGNAL ?? 'SIGKILL'
 if (killAt && isMainThread) {
   const blank = killAt.indexOf(' ')
   const [arnEnd, step] = [killAt.slice(0, blank), killAt.slice(blank + 1)]
@@ -12,7 +13,7 @@ if (killAt && isMainThread) {
   process.stderr.write = (text: string | Uint8Array) => {
     const written = write(text)
     for (const line of String(text).split('\n'))
-      if (line.includes(`${arnEnd}","step":"${step}`)) process.kill(process.pid, 'SIGKILL')
+      if (line.includes(`${arnEnd}","step":"${step}`)) process.kill(process.pid, signal)
     return written
   }
 }

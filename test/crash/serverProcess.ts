@@ -5,6 +5,7 @@ import { after } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Personalize } from '@aws-sdk/client-personalize'
 import { client } from '../harness.ts'
+import { databaseFlags } from '../testDatabase.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const preload = fileURLToPath(new URL('./killAt.ts', import.meta.url))
@@ -18,7 +19,7 @@ after(() => {
 /** How a process ended: its exit code, or the signal that ended it. */
 export type Ended = { code: number | null; signal: NodeJS.Signals | null; log: string }
 
-/** A `serve` of its own on a data directory; what it logs at level debug is kept. */
+/** A process of its own on a data directory; what it logs at level debug is kept. */
 export type ServerProcess = {
   child: ChildProcess
   ended: Promise<Ended>
@@ -31,11 +32,12 @@ export type ServerProcess = {
   stdout(): string
 }
 
-/** Starts `serve`; `killAt` is what killAt.ts reads, `flags` are more flags. */
+/** Starts `serve`, or `worker`; `killAt` is what killAt.ts reads, `flags` are more flags. */
 export function startProcess(
   dataDir: string,
   killAt?: string,
   flags: string[] = [],
+  command: 'serve' | 'worker' = 'serve',
 ): ServerProcess {
   const began = performance.now()
   const child = spawn(
@@ -43,7 +45,8 @@ export function startProcess(
     [
       ...(killAt ? ['--import', preload] : []),
       main,
-      ...['serve', '--port', '0', '--data-dir', dataDir, '--log-level', 'debug'],
+      ...[command, '--port', '0', '--data-dir', dataDir, '--log-level', 'debug'],
+      ...databaseFlags(dataDir),
       ...flags,
     ],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, KILL_AT: killAt ?? '' } },

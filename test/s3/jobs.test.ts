@@ -15,13 +15,14 @@ import { type ClientSide, client, ended, roleArn } from '../harness.ts'
 import { segmentJobs } from '../segmentJobs.ts'
 import {
   emptyShop,
-  filesLeft,
   imported,
   type SmallShop,
+  scratchLeft,
   smallShop,
   smallShopFiles,
   trained,
 } from '../smallShop.ts'
+import { databaseFlags } from '../testDatabase.ts'
 import { faultyWay } from './faults.ts'
 import { allow, startMoto } from './moto.ts'
 
@@ -43,7 +44,8 @@ Object.assign(process.env, {
 })
 
 const dataDir = await mkdtemp(join(tmpdir(), 'openpersonalize-test-'))
-let server = await startServer(dataDir, ['--log-level', 'error'])
+const flags = ['--log-level', 'error', ...databaseFlags(dataDir)]
+let server = await startServer(dataDir, flags)
 let personalize = client(server.endpoint)
 after(async () => {
   personalize.destroy()
@@ -83,7 +85,7 @@ test('imports have read their files as their role, and left no copy', async () =
       ...[`arn:aws:personalize:us-east-1:123456789012:dataset-import-job/${job}`, roleArn, job],
     ]),
   )
-  await filesLeft(join(dataDir, 'scratch'), 0)
+  await scratchLeft(dataDir)
   deepEqual(await readdir(join(dataDir, 's3')), [])
 })
 
@@ -214,7 +216,7 @@ test('what a killed server has begun to upload is given up, and written again', 
 
   await sleep(200)
   personalize.destroy()
-  server = await startServer(dataDir, ['--log-level', 'error'])
+  server = await startServer(dataDir, flags)
   personalize = client(server.endpoint)
   const job = await jobEnded('killed', { ...s, personalize })
   equal(job.failureReason, undefined)

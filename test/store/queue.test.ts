@@ -8,13 +8,12 @@ import { PassThrough } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { pino } from 'pino'
-import { openDatabase } from '../../src/store/database.ts'
 import { openQueue } from '../../src/store/queue.ts'
-import { templateFolder } from '../../src/store/template.ts'
+import { dropDatabase, openTestDatabase } from '../testDatabase.ts'
 
 async function openForTest(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'openpersonalize-queue-'))
-  const database = await openDatabase(join(folder, 'postgres'), templateFolder)
+  const database = await openTestDatabase(folder)
   const said = new PassThrough({ encoding: 'utf8' })
   const queue = await openQueue(database, pino(said))
   let isOpen = true
@@ -25,6 +24,7 @@ async function openForTest(t: TestContext) {
   t.after(async () => {
     await close()
     await database.close()
+    dropDatabase(folder)
     await rm(folder, { recursive: true, force: true })
   })
   const enqueue = (...arns: string[]) =>
