@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { chmod, chown, mkdtemp, readdir, rm } from 'node:fs/promises'
@@ -13,51 +13,72 @@ export type PostgresServer = {
   url: string
   /** The folder of its programs. */
   bin: string
+  /** Ends it as an administrator would, cutting all connections, and starts it again after `work`. */
+  without(work: () => Promise<void>): Promise<void>
+  /** Ends it and removes its files. */
   stop(): Promise<void>
 }
 
-/** Starts the newest Postgres that is installed here. Stop it, and it leaves nothing. */
+/** Starts the newest Postgres that is installed here. */
 export async function startPostgres(): Promise<PostgresServer> {
   const bin = await newestBin()
   const folder = await mkdtemp(join(tmpdir(), 'openpersonalize-postgres-'))
-  const user = await owner(folder)
+  const options = { ...(await owner(folder)), cwd: folder }
   const data = join(folder, 'data')
-  const options = { ...user, cwd: folder, stdio: 'pipe' as const }
   const flags = ['--username', 'postgres', '--auth', 'trust', '--encoding', 'UTF8', '--no-sync']
   const made = spawnSync(join(bin, 'initdb'), ['-D', data, ...flags], options)
   if (made.status !== 0) throw new Error(`initdb fails: ${made.error ?? made.stderr}`)
   const port = await freePort()
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`
   const settings = { fsync: 'off', unix_socket_directories: '', max_connections: '200' }
-  const child = spawn(
-    join(bin, 'postgres'),
-    [
-      ...['-D', data, '-h', '127.0.0.1', '-p', `${port}`],
-      ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-    ],
-    { ...options, stdio: ['ignore', 'ignore', 'pipe'] },
-  )
+  const words = [
+    ...['-D', data, '-h', '127.0.0.1', '-p', `${port}`],
+    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ]
+  const start = async () => {
+    const child = spawn(join(bin, 'postgres'), words, {
+      ...options,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    await answering(child, url)
+    return child
+  }
+  let child = await start()
+  const kill = () => void child.kill('SIGQUIT')
+  process.once('exit', kill)
+  const end = async () => {
+    const ended = once(child, 'exit')
+    if (child.exitCode === null && child.signalCode === null && child.kill('SIGINT')) await ended
+  }
+  return {
+    url,
+    bin,
+    async without(work) {
+      await end()
+      await work()
+      child = await start()
+    },
+    async stop() {
+      process.off('exit', kill)
+      await end()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Resolves once the server takes connections; ends it where it does not within 30 s. */
+async function answering(child: ChildProcess, url: string): Promise<void> {
   let said = ''
   child.stderr!.on('data', (bytes) => {
     said = (said + bytes).slice(-4000)
   })
-  const ended = once(child, 'exit')
-  const kill = () => void child.kill('SIGQUIT')
-  process.once('exit', kill)
-  const url = `postgres://postgres@127.0.0.1:${port}/postgres`
-  const stop = async () => {
-    process.off('exit', kill)
-    child.kill('SIGINT')
-    await ended
-    await rm(folder, { recursive: true, force: true })
-  }
   for (let waits = 0; !(await answers(url)); waits++) {
     if (waits > 300 || child.exitCode !== null) {
-      await stop()
+      child.kill('SIGQUIT')
       throw new Error(`Postgres does not answer: ${said}`)
     }
     await sleep(100)
   }
-  return { url, bin, stop }
 }
 
 /** Debian keeps the server's programs out of the path, a folder for each version. */
@@ -71,11 +92,12 @@ async function newestBin(): Promise<string> {
   return found
 }
 
-/** Postgres refuses to run as root: then another owns its files. */
+/** Postgres refuses to run as root: then another user owns its files. */
 async function owner(folder: string): Promise<{ uid?: number; gid?: number }> {
   if (process.getuid?.() !== 0) return {}
-  const idOf = (flag: string) => Number(spawnSync('id', [flag, 'postgres']).stdout)
-  const [uid, gid] = [idOf('-u'), idOf('-g')]
+  const idOf = (flag: string, name: string) => Number(spawnSync('id', [flag, name]).stdout)
+  const name = idOf('-u', 'postgres') > 0 ? 'postgres' : 'nobody'
+  const [uid, gid] = [idOf('-u', name), idOf('-g', name)]
   await chown(folder, uid, gid)
   await chmod(folder, 0o700)
   return { uid, gid }

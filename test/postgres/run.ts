@@ -35,6 +35,8 @@ try {
       },
     },
   )
+  // Who stops this stops the tests; the server is stopped below.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
   const [code] = await once(child, 'exit')
   process.exitCode = code ?? 1
 } finally {
