@@ -70,7 +70,7 @@ export const limits = {
   queueConnections: 3,
   /** What the Postgres server has for a connection, and a transaction for the next statement and its turn. */
   databaseConnectMs: 10_000,
-  transactionIdleMs: 5000,
+  transactionIdleMs: 3000,
   transactionTurnMs: 30_000,
   /** The folder of a process that is silent this long is swept, and how often one shows that it lives. */
   scratchKeptMs: 3_600_000,

@@ -17,18 +17,13 @@ export function keepLease(ctx: Context, job: RunOf, stop: AbortController) {
   let renewed = performance.now()
   const hold = async () => {
     const began = performance.now()
-    const status = await ctx.db.kysely.transaction().execute((tx) => renew(tx, job, leaseSeconds))
+    const status = await renew(ctx.db.kysely, job, leaseSeconds)
     renewed = began
     return status
   }
   const look = async () => {
     const status =
-      performance.now() - renewed > leaseMs / 3
-        ? await hold()
-        : await ctx.db.kysely
-            .transaction()
-            .setAccessMode('read only')
-            .execute((tx) => getStatus(tx, job))
+      performance.now() - renewed > leaseMs / 3 ? await hold() : await getStatus(ctx.db.kysely, job)
     if (status !== 'CREATE IN_PROGRESS') stop.abort(status ? new Stopped() : new LeaseLost())
   }
   const failed = (error: unknown) => {

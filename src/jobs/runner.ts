@@ -195,7 +195,7 @@ function makeRun(
       if (!news) return
       const progress = news
       news = undefined
-      await ctx.db.kysely.transaction().execute((tx) => patchProgress(tx, resource, progress))
+      await patchProgress(ctx.db.kysely, resource, progress)
     },
   }
 }

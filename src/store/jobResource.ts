@@ -1,7 +1,7 @@
-import { sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { LeaseLost } from '../errors.ts'
 import { type Status, unfinished } from '../status.ts'
-import type { Tx } from './database.ts'
+import type { Tables, Tx } from './database.ts'
 import type { Resource, StoredKind } from './resource.ts'
 
 // What jobs ask of the resource table: they work for the server, so
@@ -36,9 +36,16 @@ export async function take(
   return row as Resource | undefined
 }
 
-/** Keeps the job for `seconds` more; its status. Throws LeaseLost where it is another's. */
-export async function renew(tx: Tx, { arn, seq, run }: RunOf, seconds: number): Promise<Status> {
-  const row = await tx
+/**
+ * Keeps the job for `seconds` more; its status. Throws LeaseLost where it is another's. As often as it
+ * is done, it is one statement outside of a transaction: a process that hangs then holds up nobody.
+ */
+export async function renew(
+  db: Kysely<Tables>,
+  { arn, seq, run }: RunOf,
+  seconds: number,
+): Promise<Status> {
+  const row = await db
     .updateTable('resource')
     .set({ leaseEnd: after(seconds) })
     .where('arn', '=', arn)
@@ -92,10 +99,10 @@ export async function releaseAll(tx: Tx): Promise<void> {
  * their worker died.
  */
 export async function listAbandoned(
-  tx: Tx,
+  db: Kysely<Tables>,
   seconds: number,
 ): Promise<Pick<Resource, 'kind' | 'arn'>[]> {
-  return (await tx
+  return (await db
     .selectFrom('resource')
     .select(['kind', 'arn'])
     .where('status', 'in', unfinished)
@@ -133,13 +140,13 @@ export async function listUnfinished(tx: Tx): Promise<Pick<Resource, 'kind' | 'a
     .execute()) as Pick<Resource, 'kind' | 'arn'>[]
 }
 
-/** Writes how far the work is. Not a change of the resource: `updatedAt` stays. */
+/** Writes how far the work is; as `renew`. Not a change of the resource: `updatedAt` stays. */
 export async function patchProgress(
-  tx: Tx,
+  db: Kysely<Tables>,
   { arn, seq, run }: RunOf,
   progress: object,
 ): Promise<void> {
-  await tx
+  await db
     .updateTable('resource')
     .set({ progress: JSON.stringify(progress) })
     .where('arn', '=', arn)
@@ -149,8 +156,11 @@ export async function patchProgress(
 }
 
 /** The status of the resource; undefined where this run is not the newest any more, or it is gone. */
-export async function getStatus(tx: Tx, { arn, seq, run }: RunOf): Promise<Status | undefined> {
-  const row = await tx
+export async function getStatus(
+  db: Kysely<Tables>,
+  { arn, seq, run }: RunOf,
+): Promise<Status | undefined> {
+  const row = await db
     .selectFrom('resource')
     .select('status')
     .where('arn', '=', arn)

@@ -47,7 +47,10 @@ export async function openQueue(database: Database, log: Logger): Promise<Queue>
     registerInstance: false,
   })
   boss.on('error', (error) => log.error({ err: error }, 'job queue'))
-  await boss.start()
+  await boss.start().catch(async (error) => {
+    await boss.stop({ graceful: false })
+    throw error
+  })
   for (const kind of jobKinds)
     if (!(await boss.getQueue(kind)))
       await boss.createQueue(kind, {
@@ -76,11 +79,13 @@ export async function openQueue(database: Database, log: Logger): Promise<Queue>
   const enqueue: Queue['enqueue'] = async (tx, kind, arn) => {
     await boss.send(kind, { arn }, { db: fromKysely(tx) })
   }
-  const requeueAbandoned = (leaseSeconds: number) =>
-    database.kysely.transaction().execute(async (tx) => {
+  const requeueAbandoned = async (leaseSeconds: number) => {
+    if ((await listAbandoned(database.kysely, leaseSeconds)).length === 0) return
+    await database.kysely.transaction().execute(async (tx) => {
       for (const { kind, arn } of await listAbandoned(tx, leaseSeconds))
         await enqueue(tx, kind as JobKind, arn)
     })
+  }
   return {
     enqueue,
     watch(leaseSeconds) {

@@ -93,15 +93,15 @@ test('imports, trainings and segment jobs among workers that hang, die and end',
       await disturb()
     }
   })
-  const results = await Promise.all(
-    names.flatMap((name) => [
-      importEnded(personalize, name),
-      versionEnded(personalize, name),
-      segmentsEnded(personalize, name),
-    ]),
-  )
-  isOver = true
-  await Promise.all(chaos)
+  const work = names.flatMap((name) => [
+    importEnded(personalize, name),
+    versionEnded(personalize, name),
+    segmentsEnded(personalize, name),
+  ])
+  const [results] = await Promise.all([Promise.all(work), Promise.all(chaos)]).finally(() => {
+    isOver = true
+    return Promise.allSettled(chaos)
+  })
   for (const { status, failureReason } of results)
     if (status !== 'ACTIVE') match(failureReason!, /ended its process 3 times/)
   const segments = results.filter((_, n) => n % 3 === 2)
