@@ -164,12 +164,12 @@ describe('effect', () => {
     await s.put('s3://segments/used.json', '{"itemId": "i01"}\n'.repeat(20_000))
     await create('used', 's3://segments/used.json', { filterArn, numResults: 60 })
     const solutionArn = byItem.slice(0, byItem.lastIndexOf('/'))
-    for (const deleted of [
-      personalize.deleteFilter({ filterArn }),
-      personalize.deleteSolution({ solutionArn }),
-      personalize.deleteDataset({ datasetArn: shop.datasets.Interactions }),
+    for (const remove of [
+      () => personalize.deleteFilter({ filterArn }),
+      () => personalize.deleteSolution({ solutionArn }),
+      () => personalize.deleteDataset({ datasetArn: shop.datasets.Interactions }),
     ])
-      await rejects(deleted, { name: 'ResourceInUseException', message: /in use by / })
+      await rejects(remove, { name: 'ResourceInUseException', message: /in use by / })
     equal((await jobEnded('used')).status, 'ACTIVE')
     await personalize.deleteFilter({ filterArn })
     equal((await jobEnded('used')).filterArn, filterArn)

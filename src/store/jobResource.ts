@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { LeaseLost } from '../errors.ts'
 import { type Status, unfinished } from '../status.ts'
-import type { Tables, Tx } from './database.ts'
+import type { Reader, Tables, Tx } from './database.ts'
 import type { Resource, StoredKind } from './resource.ts'
 
 // What jobs ask of the resource table: they work for the server, so
@@ -99,7 +99,7 @@ export async function releaseAll(tx: Tx): Promise<void> {
  * their worker died.
  */
 export async function listAbandoned(
-  db: Kysely<Tables>,
+  db: Reader,
   seconds: number,
 ): Promise<Pick<Resource, 'kind' | 'arn'>[]> {
   return (await db
@@ -156,10 +156,7 @@ export async function patchProgress(
 }
 
 /** The status of the resource; undefined where this run is not the newest any more, or it is gone. */
-export async function getStatus(
-  db: Kysely<Tables>,
-  { arn, seq, run }: RunOf,
-): Promise<Status | undefined> {
+export async function getStatus(db: Reader, { arn, seq, run }: RunOf): Promise<Status | undefined> {
   const row = await db
     .selectFrom('resource')
     .select('status')
