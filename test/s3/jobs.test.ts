@@ -190,6 +190,7 @@ test('doctor asks S3 and STS with the keys of the server', async () => {
     'doctor',
     '--data-dir',
     dataDir,
+    ...flags,
   ])
   const said = `S3 answers at ${way.endpoint}, roles are assumed by arn:aws:iam::123456789012:user/server`
   match(stdout, new RegExp(`^ok   files: ${said}$`, 'm'))
