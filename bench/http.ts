@@ -1,5 +1,6 @@
 import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
+import { startPostgres } from '../test/postgres/postgresServer.ts'
 import { benchFile } from './cache.ts'
 import { startNode } from './children.ts'
 import { type Load, load, plainRequest, signedRequest } from './httpLoad.ts'
@@ -16,14 +17,11 @@ const connectionCounts = [1, 8, 64]
 const listed = 100
 const createsPerSecond = 2000
 
-/** Stores that a server can keep its resources in, each with the flags of `serve` for it. */
-const stores: Record<string, string[]> = { pglite: [] }
-
 /** Describe, List and Create of schemas on each store, in turn with Fastify alone, which says hello. */
 export async function http({ report, folder }: Bench): Promise<void> {
   const bare = startNode([benchFile('bareFastify.ts')])
   const bareUrl = await bare.line()
-  for (const [store, flags] of Object.entries(stores)) {
+  const onStore = async (store: string, flags: string[]) => {
     const dataDir = await mkdtemp(join(folder, 'http-'))
     await serving(
       dataDir,
@@ -33,6 +31,13 @@ export async function http({ report, folder }: Bench): Promise<void> {
       },
       { flags },
     )
+  }
+  await onStore('pglite', [])
+  const postgres = await startPostgres()
+  try {
+    await onStore('postgres', ['--database-url', postgres.url])
+  } finally {
+    await postgres.stop()
   }
   await bare.end()
 }
