@@ -13,7 +13,7 @@ export const settings = {
   adminPort: {
     default: '',
     means:
-      'port of `/health/live` and `/health/ready`, on the same host; 0 takes a free one; default: none is opened',
+      'port of `/health/live`, `/health/ready` and `/metrics`, on the same host; 0 takes a free one; default: none is opened',
   },
   dataDir: {
     default: './.openpersonalize',
@@ -160,6 +160,8 @@ export type Config = {
   readonly kernel: KernelChoice
   readonly memoryBytes: number
   readonly logLevel: string
+  /** Whether the variables of OpenTelemetry ask for traces; its own code reads where to. */
+  readonly traces: boolean
   /** Answers only what AWS answers. */
   readonly strict: boolean
   readonly quotaPreset: 'open' | 'aws'
@@ -225,6 +227,7 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = pro
     kernel: oneOf('kernel', text('kernel'), kernelChoices),
     memoryBytes: count('memory', text('memory') || defaultMemory(), memoryMin, 1e15),
     logLevel: oneOf('logLevel', text('logLevel'), logLevels),
+    traces: asksForTraces(env),
     strict: oneOf('strict', text('strict'), ['false', 'true']) === 'true',
     quotaPreset: preset,
     quotas: Object.freeze(
@@ -243,6 +246,22 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = pro
 /** Each of its parts (`context.ts`) must be enough to spill the rest of a large import or training. */
 const memoryMin = 512e6
 const defaultMemory = () => String(Math.max(memoryMin, Math.floor(totalmem() / 4)))
+
+/** OpenTelemetry, "Environment Variable Specification"; traces go over HTTP, as JSON. */
+function asksForTraces(env: NodeJS.ProcessEnv): boolean {
+  const { OTEL_TRACES_EXPORTER: exporter, OTEL_SDK_DISABLED: disabled } = env
+  const endpoint = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || env.OTEL_EXPORTER_OTLP_ENDPOINT
+  if (disabled?.toLowerCase() === 'true' || exporter === 'none') return false
+  if (exporter && exporter !== 'otlp')
+    throw new ConfigError(`OTEL_TRACES_EXPORTER is '${exporter}'; it must be otlp or none.`)
+  const protocol = env.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL || env.OTEL_EXPORTER_OTLP_PROTOCOL
+  const asks = Boolean(exporter || endpoint)
+  if (asks && protocol === 'grpc')
+    throw new ConfigError(
+      "OTEL_EXPORTER_OTLP_PROTOCOL is 'grpc'; traces go over HTTP: name that endpoint and http/json.",
+    )
+  return asks
+}
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 

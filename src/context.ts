@@ -12,16 +12,19 @@ import type { Engine } from './engine/engine.ts'
 import { localEngine } from './engine/local/engine.ts'
 import { cannotStart } from './errors.ts'
 import { limits } from './limits.ts'
+import type { Metrics } from './metrics.ts'
 import { limitRate, type RateLimit } from './rateLimit.ts'
 import { keepModels, type Models } from './segments/models.ts'
 import { type Database, openDatabase } from './store/database.ts'
 import { keepScratch, requireEmbedded, requirePair, sweepScratch } from './store/directory.ts'
+import { countUnfinished } from './store/jobResource.ts'
 import { lockDataDirectory } from './store/lock.ts'
 import { migrate } from './store/migrations.ts'
 import { databaseName, openPostgres } from './store/postgres.ts'
 import { openQueue, type Queue } from './store/queue.ts'
 import { installationSecret } from './store/secret.ts'
 import { templateFolder } from './store/template.ts'
+import type { Traces } from './traces.ts'
 
 /** Who calls, proven by the signature. */
 export type Caller = Pick<Credential, 'account' | 'name' | 'policies'> & {
@@ -47,6 +50,9 @@ export type Context = {
   credentials: Credentials
   rateLimit: RateLimit
   log: Logger
+  /** Kept where somebody can read them: on the admin port. */
+  metrics: Metrics | undefined
+  traces: Traces | undefined
   clock: () => Date
 }
 
@@ -72,6 +78,8 @@ export async function open(
     for (const closer of closers.reverse()) await closer()
   }
   try {
+    const traces = config.traces ? (await import('./traces.ts')).openTraces(log) : undefined
+    closers.push(() => traces?.close())
     const keys = isServing ? await openCredentials(config, log) : nobody
     closers.push(keys.close)
     await mkdir(dataDir, { recursive: true }).catch(unusable(config))
@@ -94,8 +102,15 @@ export async function open(
     closers.push(() => files.close())
     const credentials = keys.find
     const rateLimit = limitRate(config.requestsPerSecond)
-    const parts = { db, secret, queue, files, duck, engine, models, credentials, log, clock }
-    return { config, worker, scratch, ...parts, rateLimit, close }
+    const metrics =
+      config.adminPort === undefined
+        ? undefined
+        : (await import('./metrics.ts')).openMetrics({
+            jobs: () => countUnfinished(db.kysely),
+            models: models.counts,
+          })
+    const parts = { db, secret, queue, files, duck, engine, models, credentials, rateLimit }
+    return { config, worker, scratch, ...parts, log, metrics, traces, clock, close }
   } catch (error) {
     await close()
     throw error

@@ -77,11 +77,15 @@ export const limits = {
   scratchTouchedMs: 60_000,
   /** A progress row is written at most this often. */
   progressMs: 1000,
+  /** What the last traces have to be sent when a process ends. */
+  tracesMs: 1000,
   /** Users that one block of segment queries may hold in memory (4 bytes each). */
   segmentBlockUsers: 64_000_000,
   segmentBlockQueries: 64,
   /** `doctor` complains about a disk with less; one import may well need as much. */
   freeBytesMin: 1e9,
+  /** `doctor` complains about clocks that differ by more; S3 refuses requests from 15 minutes on. */
+  clockSkewMs: 60_000,
   /** Masks of a filter kept at once, one bit per user each. */
   masksKept: 64,
   /** Models that stay open between requests, factors and all, and for how long after the last. */
@@ -138,7 +142,7 @@ export const wireLimits = {
   keepAliveMs: 72_000,
   /** What requests under way have to end once the server is to stop; they take milliseconds. */
   closeMs: 1000,
-  /** What the database has to answer /health/ready, which takes it a millisecond. */
+  /** What each part has to answer /health/ready, which takes it some milliseconds. */
   readyMs: 2000,
   /** How often files of keys and certificates are looked at. */
   filesWatchedMs: 1000,

@@ -45,7 +45,7 @@ try {
 function help(): string {
   return `Usage: openpersonalize [serve] [flags]   serve the Amazon Personalize API until SIGTERM
        openpersonalize worker [flags of serve]   do jobs beside servers of the same DATABASE_URL
-       openpersonalize doctor [flags of serve]   what a server with these flags would meet here
+       openpersonalize doctor [--role-arn ARN] [--kms-key-arn ARN] [flags of serve]   what a server with these flags would meet here
        openpersonalize demo [--keep] [--data FOLDER]   from CSV files to segments, step by step
        openpersonalize help   this text
 

@@ -48,6 +48,7 @@ test('the defaults', () => {
     threads: availableParallelism(),
     kernel: 'auto',
     logLevel: 'info',
+    traces: false,
     strict: false,
     quotaPreset: 'open',
   })
@@ -172,6 +173,17 @@ test('STS and KMS are where S3 is, and files are there, unless it is said otherw
   deepEqual([files, endpointUrlSts, endpointUrlKms], ['s3', 'http://a:1', 'http://a:1'])
   equal(readConfig(['--endpoint-url-sts', 'http://b:2'], env).endpointUrlSts, 'http://b:2')
   equal(readConfig(['--files', 'disk'], env).files, 'disk')
+})
+
+test('traces are asked for by the variables of OpenTelemetry', () => {
+  const traces = (env: Record<string, string>) => readConfig([], env).traces
+  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' }
+  ok(traces(endpoint))
+  ok(traces({ OTEL_TRACES_EXPORTER: 'otlp' }))
+  ok(!traces({ ...endpoint, OTEL_TRACES_EXPORTER: 'none' }))
+  ok(!traces({ ...endpoint, OTEL_SDK_DISABLED: 'true' }))
+  throws(() => traces({ OTEL_TRACES_EXPORTER: 'zipkin' }), /must be otlp or none/)
+  throws(() => traces({ ...endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }), /http\/json/)
 })
 
 test('an unknown flag and a stray word are refused', () => {

@@ -23,8 +23,8 @@ const served = join(folder, 'served')
 await (await startServer(served)).stop()
 
 const whats = [
-  ...['Node', 'data directory', 'credentials', 'TLS', 'files', 'database'],
-  ...['port', 'admin port', 'kernel', 'disk'],
+  ...['Node', 'data directory', 'credentials', 'TLS', 'files', 'role', 'key', 'database'],
+  ...['port', 'admin port', 'kernel', 'disk', 'clock'],
 ]
 
 /** The finding of each check by its name, `FAIL` before those that fail. */
@@ -79,6 +79,8 @@ test('a data directory that is not there yet', async () => {
   equal(found['admin port'], 'a free one is taken at each start')
   match(found.kernel!, /./)
   match(found.disk!, /^\d+\.\d GB free for /)
+  equal(found.role, 'not asked for, since buckets are folders')
+  equal(found.clock, 'there is no other to compare it with')
 })
 
 test('a data directory that a server has left', async () => {
@@ -136,7 +138,7 @@ test('the data directory cannot be one', async () => {
 
 test('S3 cannot be asked', async () => {
   const found = await findings(served, '--endpoint-url-s3', 'http://127.0.0.1:1')
-  deepEqual(failures(found), ['files'])
+  deepEqual(failures(found), ['files', 'clock'])
   match(found.files!, /S3 at http:\/\/127\.0\.0\.1:1 cannot be used; mend AWS_ENDPOINT_URL_S3/)
 })
 

@@ -7,7 +7,6 @@ import { dirname, join } from 'node:path'
 import { type Config, readConfig } from '../config.ts'
 import { type Context, dataFolders, open } from '../context.ts'
 import { readCredentials } from '../credentials.ts'
-import { tryKeys } from '../data/s3Clients.ts'
 import { CannotStart, cannotStart } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { requireEmbedded } from '../store/directory.ts'
@@ -15,9 +14,17 @@ import { lockDataDirectory } from '../store/lock.ts'
 import { lookAtPostgres } from '../store/look.ts'
 import { databaseName } from '../store/postgres.ts'
 import { readTls } from '../wire/tls.ts'
+import {
+  checkClock,
+  checkFiles,
+  checkKey,
+  checkRole,
+  type Named,
+  takeNamed,
+} from './doctorFiles.ts'
 
 /** What is found where all is well; throws what is wrong and how to mend it. */
-type Check = (config: Config) => string | Promise<string>
+type Check = (config: Config, named: Named) => string | Promise<string>
 
 const checks: Record<string, Check> = {
   Node: () => process.version, // main.ts lets no older one come this far
@@ -25,22 +32,26 @@ const checks: Record<string, Check> = {
   credentials: checkCredentials,
   TLS: checkTls,
   files: checkFiles,
+  role: checkRole,
+  key: checkKey,
   database: checkDatabase,
   port: (config) => checkPort(config, '--port', config.port),
   'admin port': (config) => checkPort(config, '--admin-port', config.adminPort),
   kernel: checkKernel,
   disk: checkDisk,
+  clock: checkClock,
 }
 
 /**
- * `doctor [flags of serve]`: prints what a server with these flags would meet here, a line for each
+ * `doctor [--role-arn ARN] [--kms-key-arn ARN] [flags of serve]`: prints what a server with these flags would meet here, a line for each
  * check. Leaves nothing behind. Exit code 1 where one fails.
  */
 export async function doctor(argv: readonly string[]): Promise<void> {
-  const config = readConfig(argv)
+  const { named, rest } = takeNamed(argv)
+  const config = readConfig(rest)
   for (const [what, check] of Object.entries(checks)) {
     try {
-      process.stdout.write(`ok   ${what}: ${await check(config)}\n`)
+      process.stdout.write(`ok   ${what}: ${await check(config, named)}\n`)
     } catch (error) {
       const [line] = (error instanceof Error ? error.message : String(error)).split('\n')
       process.stdout.write(`FAIL ${what}: ${line}\n`)
@@ -72,17 +83,6 @@ async function checkCredentials(config: Config): Promise<string> {
 async function checkTls(config: Config): Promise<string> {
   const tls = await readTls(config)
   return tls ? `${config.tlsCertificate} and its key fit` : 'none set, so the API is HTTP'
-}
-
-async function checkFiles(config: Config): Promise<string> {
-  if (config.files === 'disk') return `buckets are folders of ${join(config.dataDir, 's3')}`
-  const { endpointUrlS3 = 'AWS' } = config
-  return tryKeys(config).catch(
-    cannotStart(
-      `S3 at ${endpointUrlS3} cannot be used; mend AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL_STS ` +
-        'or the keys (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)',
-    ),
-  )
 }
 
 /** Looks into a whole data directory only: opening another one would make what it lacks. */

@@ -1,7 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createReadStream, createWriteStream, type Dirent } from 'node:fs'
-import { lstat, mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises'
+import {
+  access,
+  constants,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rename,
+  rm,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { linesOf } from './lines.ts'
@@ -36,6 +46,8 @@ export type Access = { jobArn: string; roleArn: string | undefined; signal?: Abo
 export type FileStore = {
   /** The files as a job may use them. */
   as(access: Access): Files
+  /** Resolves once the store has answered; says nothing of anybody's rights. */
+  ping(): Promise<void>
   close(): void
 }
 
@@ -77,7 +89,14 @@ export class InvalidLocation extends Error {
 /** The embedded object store: it knows no roles and no keys, everything is every job's. */
 export function diskStore(folders: { root: string; scratch: string }): FileStore {
   const files = diskFiles(folders)
-  return { as: () => files, close: () => undefined }
+  return {
+    as: () => files,
+    // Where a mount is gone, both are.
+    async ping() {
+      for (const folder of [folders.root, folders.scratch]) await access(folder, constants.W_OK)
+    },
+    close: () => undefined,
+  }
 }
 
 /**

@@ -55,9 +55,29 @@ type Shared = {
  * Connections that all jobs share. The server's own keys, with which roles are assumed,
  * come from where AWS's tools find theirs: variables, profiles, the machine.
  */
-export function connect(options: S3Options): { as(access: Access): S3; close(): void } {
+export function connect(options: S3Options): {
+  as(access: Access): S3
+  ping(): Promise<void>
+  close(): void
+} {
   const shared = share(options)
-  return { as: (access) => forJob(shared, access), close: shared.close }
+  return {
+    as: (access) => forJob(shared, access),
+    ping: async () => void (await askUnsigned(options)),
+    close: shared.close,
+  }
+}
+
+/**
+ * The clock of S3, from the answer to a request without a signature: whatever the answer is, S3 is
+ * there. Throws where there is none, or a proxy says that S3 is not there.
+ */
+export async function askUnsigned({ endpointUrlS3, region }: S3Options): Promise<Date> {
+  const url = endpointUrlS3 ?? `https://s3.${region}.amazonaws.com`
+  const signal = AbortSignal.timeout(s3Limits.connectMs)
+  const { status, headers } = await fetch(url, { method: 'HEAD', redirect: 'manual', signal })
+  if ([502, 503, 504].includes(status)) throw new Error(`S3 at ${url} answers ${status}.`)
+  return new Date(headers.get('date') ?? Date.now())
 }
 
 function share(options: S3Options): Shared {
@@ -97,6 +117,26 @@ export async function tryKeys(options: S3Options): Promise<string> {
     return `${where}, roles are assumed by ${Arn}`
   } finally {
     close()
+  }
+}
+
+/** Assumes a role as a job would. JobFailure where it cannot. */
+export async function tryRole(options: S3Options, access: Access): Promise<void> {
+  const shared = share(options)
+  try {
+    await roleCredentials(shared, access)()
+  } finally {
+    shared.close()
+  }
+}
+
+/** Looks a KMS key up with the rights of a job. JobFailure where it cannot be used. */
+export async function tryKey(options: S3Options, access: Access, kmsKeyArn: string): Promise<void> {
+  const shared = share(options)
+  try {
+    await forJob(shared, access).requireKey(kmsKeyArn)
+  } finally {
+    shared.close()
   }
 }
 

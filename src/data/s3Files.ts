@@ -17,6 +17,7 @@ export function s3Files(options: S3Options): FileStore {
   const connection = connect(options)
   return {
     as: (access) => files(connection.as(access)),
+    ping: connection.ping,
     close: connection.close,
   }
 }

@@ -53,6 +53,7 @@ export const batchSegmentJob: Job<'batchSegmentJob'> = async (ctx, job, run) => 
   }
   const opened = await openVersion(ctx, folder, run.signal)
   const tally = { lines: 0, json: 0 }
+  let sent = 0
   try {
     const { model } = opened
     const asking = asker(ctx, opened, source)
@@ -60,13 +61,15 @@ export const batchSegmentJob: Job<'batchSegmentJob'> = async (ctx, job, run) => 
     const part = { recipe, asker: asking, model, newUsers, files, how, tally }
     for (const [index, input] of inputs.entries()) {
       run.progress('segment', index, inputs.length)
-      if (scores) await answerWithScores(ctx, run, { ...part, input }, output)
-      else await answerObject(ctx, run, { ...part, input, table: undefined }, output)
+      if (scores) sent += await answerWithScores(ctx, run, { ...part, input }, output)
+      else sent += await answerObject(ctx, run, { ...part, input, table: undefined }, output)
       run.step(`output ${index + 1} written`)
     }
   } finally {
     await opened.close()
   }
+  const received = inputs.reduce((sum, { bytes }) => sum + bytes, 0)
+  ctx.metrics?.work(job.kind, tally.lines, { received, sent })
   requireJson(job, tally)
   return {}
 }
@@ -181,20 +184,25 @@ function requireFreeNames(inputs: readonly StoredObject[], output: string, score
     )
 }
 
-/** Writes an object; one that fails leaves nothing. */
+/** Writes an object, and gives its bytes; one that fails leaves nothing. */
 async function write(
   run: JobRun,
   files: Files,
   url: string,
   how: Writing,
   chunks: AsyncIterable<string | Uint8Array> | [],
-): Promise<void> {
+): Promise<number> {
+  let bytes = 0
   const wrong = invalid('Invalid S3 output path')
   const writer = await files.create(url, how).catch(wrong)
   try {
-    for await (const chunk of chunks) await writer.write(chunk).catch(wrong)
+    for await (const chunk of chunks) {
+      await writer.write(chunk).catch(wrong)
+      bytes += Buffer.byteLength(chunk)
+    }
     await run.hold()
     await writer.finish().catch(wrong)
+    return bytes
   } catch (error) {
     await writer.abort()
     throw error
@@ -224,19 +232,21 @@ async function answerWithScores(
   run: JobRun,
   part: Omit<Part, 'table'>,
   output: string,
-): Promise<void> {
+): Promise<number> {
   const path = join(run.scratch, 'scores.parquet')
-  await withConnection(
+  const answered = await withConnection(
     ctx.duck,
     async (connection) => {
       const table = await openScoreTable(connection)
-      await answerObject(ctx, run, { ...part, table }, output)
+      const bytes = await answerObject(ctx, run, { ...part, table }, output)
       await table.write(path, part.newUsers.idFiles(), part.model.document.interactionsPerUser)
+      return bytes
     },
     run.signal,
   )
   const { files, how, input } = part
-  await write(run, files, scoresName(output, input.url), how, createReadStream(path))
+  const scores = createReadStream(path)
+  return answered + (await write(run, files, scoresName(output, input.url), how, scores))
 }
 
 async function answerObject(
@@ -244,7 +254,7 @@ async function answerObject(
   run: JobRun,
   { recipe, files, input, how, ...question }: Part,
   output: string,
-): Promise<void> {
+): Promise<number> {
   const quota: Quota =
     recipe.query === 'itemId' ? 'itemAffinityLines' : 'itemAttributeAffinityLines'
   const most = ctx.config.quotas[quota]
@@ -253,7 +263,7 @@ async function answerObject(
     yield* answers({ ...question, lines }, run)
     run.step('output complete')
   }
-  await write(run, files, outputName(output, input.url), how, chunks()).catch(
+  return write(run, files, outputName(output, input.url), how, chunks()).catch(
     invalid('Invalid S3 input path'),
   )
 }

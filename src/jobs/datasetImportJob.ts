@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { arnPath } from '../arn.ts'
 import type { Context } from '../context.ts'
@@ -43,8 +43,11 @@ export const datasetImportJob: Job<'datasetImportJob'> = async (ctx, job, run) =
     run,
   )
   run.step('parquet written')
+  const { size: sent } = await stat(out)
   await addFile(ctx, job, dataset, { path, mode, rowCount, seq: job.seq })
   run.step('dataset changed')
+  const received = sources.reduce((sum, { bytes }) => sum + bytes, 0)
+  ctx.metrics?.work(job.kind, rowCount, { received, sent })
   return {}
 }
 

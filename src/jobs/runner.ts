@@ -19,6 +19,7 @@ import { jobs } from './index.ts'
 import { type Finish, type Job, type JobRun, type ResourceJobKind, runName } from './job.ts'
 import { keepLease, Stopped } from './lease.ts'
 import { sweep } from './sweep.ts'
+import { type Telling, tellOf } from './telling.ts'
 
 type JobResource = Resource<ResourceJobKind>
 
@@ -65,7 +66,8 @@ async function work(ctx: Context, resource: JobResource, shutdown: AbortSignal):
   const stop = new AbortController()
   const lease = keepLease(ctx, resource, stop)
   const hold = async () => void (await lease.hold())
-  const run = makeRun(ctx, resource, AbortSignal.any([shutdown, stop.signal]), hold)
+  const telling = tellOf(ctx, resource)
+  const run = makeRun(ctx, resource, AbortSignal.any([shutdown, stop.signal]), hold, telling)
   const flushing = setInterval(() => {
     run.flush().catch((error: unknown) => ctx.log.error({ err: error, arn: resource.arn }))
   }, limits.progressMs)
@@ -74,10 +76,11 @@ async function work(ctx: Context, resource: JobResource, shutdown: AbortSignal):
     await mkdir(run.scratch, { recursive: true })
     run.step('begun')
     const job = jobs[resource.kind] as Job<ResourceJobKind>
-    await end(ctx, resource, { status: 'ACTIVE', ...(await job(ctx, resource, run)) })
+    await end(ctx, resource, telling, { status: 'ACTIVE', ...(await job(ctx, resource, run)) })
     run.step('ended')
   } catch (error) {
-    await failed(ctx, resource, shutdown, stop.signal.aborted ? stop.signal.reason : error)
+    const why = stop.signal.aborted ? stop.signal.reason : error
+    await failed(ctx, resource, telling, shutdown, why)
   } finally {
     lease.end()
     clearInterval(flushing)
@@ -100,6 +103,8 @@ async function begin(ctx: Context, arn: string): Promise<JobResource | undefined
       const times = `${limits.jobAttempts} times`
       const failureReason = `The work ended its process ${times}; the server's log says more.`
       await patch(tx, resource, { status: 'CREATE FAILED', failureReason }, now)
+      ctx.log.error({ job: arn }, failureReason)
+      ctx.metrics?.job(resource.kind, 'CREATE FAILED', 0)
       return undefined
     }
     await patch(tx, resource, { status: 'CREATE IN_PROGRESS' }, now)
@@ -114,38 +119,48 @@ async function begin(ctx: Context, arn: string): Promise<JobResource | undefined
 async function end(
   ctx: Context,
   resource: JobResource,
+  telling: Telling,
   change: { status: Status; failureReason?: string } & Finish<ResourceJobKind>,
 ): Promise<void> {
   const { arn, run } = resource
-  await ctx.db.kysely.transaction().execute(async (tx) => {
+  const done = await ctx.db.kysely.transaction().execute(async (tx) => {
     await requireRun(tx, resource)
     const now = ctx.clock()
     const done = await patch(tx, resource, change, now, ['CREATE IN_PROGRESS'])
     if (!done) await patch(tx, resource, { status: 'CREATE STOPPED' }, now, ['CREATE STOPPING'])
     if (!done || change.status !== 'ACTIVE' || run > 1) await ctx.queue.enqueue(tx, 'sweep', arn)
+    return done
   })
-  ctx.log.info({ job: arn, status: change.status, reason: change.failureReason })
+  telling.end(done ? change.status : 'CREATE STOPPED', change.failureReason)
 }
 
 async function failed(
   ctx: Context,
   resource: JobResource,
+  telling: Telling,
   shutdown: AbortSignal,
   error: unknown,
 ): Promise<void> {
-  if (error instanceof LeaseLost) throw error
-  if (error instanceof Stopped) return end(ctx, resource, { status: 'CREATE STOPPED' })
+  if (error instanceof LeaseLost) {
+    telling.end('lost')
+    throw error
+  }
+  if (error instanceof Stopped) return end(ctx, resource, telling, { status: 'CREATE STOPPED' })
   if (error instanceof JobFailure)
-    return end(ctx, resource, { status: 'CREATE FAILED', failureReason: error.message })
-  if (shutdown.aborted) return handBack(ctx, resource)
+    return end(ctx, resource, telling, { status: 'CREATE FAILED', failureReason: error.message })
+  if (shutdown.aborted) {
+    await handBack(ctx, resource)
+    return telling.end('handed back')
+  }
   if (resource.attempt < limits.jobAttempts) {
     await ctx.db.kysely.transaction().execute((tx) => release(tx, resource))
+    telling.end('tried again')
     throw error
   }
   ctx.log.error({ err: error, job: resource.arn })
   const { message } = error as Error
   const failureReason = `An internal error ended the work ${limits.jobAttempts} times: ${message}`
-  await end(ctx, resource, { status: 'CREATE FAILED', failureReason })
+  await end(ctx, resource, telling, { status: 'CREATE FAILED', failureReason })
 }
 
 /**
@@ -177,6 +192,7 @@ function makeRun(
   resource: JobResource,
   signal: AbortSignal,
   hold: JobRun['hold'],
+  telling: Telling,
 ): JobRun & { flush(): Promise<void> } {
   let news: object | undefined
   let stepCount = 0
@@ -186,6 +202,7 @@ function makeRun(
     scratch: join(ctx.scratch, runName(resource)),
     progress(phase, done, total) {
       news = { phase, done, total }
+      telling.phase(phase)
     },
     step(what) {
       stepCount += 1

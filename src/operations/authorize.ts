@@ -137,5 +137,6 @@ const tagFacts = (prefix: string, tags: readonly Tag[]): [string, string[]][] =>
     each.map(({ tagValue }) => tagValue),
   ])
 
-const userArn = ({ region, account, name }: Caller) =>
+/** How a caller is named in messages and logs. */
+export const userArn = ({ region, account, name }: Caller) =>
   `arn:${partition(region)}:iam::${account}:user/${name}`

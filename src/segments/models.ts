@@ -6,6 +6,7 @@ import { type ModelItems, openItems } from '../data/itemAttributes.ts'
 import type { Model } from '../engine/engine.ts'
 import { invalidInput, JobFailure, throttling, unavailable } from '../errors.ts'
 import { limits } from '../limits.ts'
+import type { ModelCounts } from '../metrics.ts'
 
 /** The model of a solution version and its items, opened for questions. */
 export type OpenVersion = { model: Model; items: ModelItems; close(): Promise<void> }
@@ -43,6 +44,7 @@ export type Models = {
   ): Promise<Result>
   /** Closes the model in a folder that is about to be removed, once nobody uses it. */
   drop(folder: string): Promise<void>
+  counts(): ModelCounts
   /** Interrupts what is under way and closes all. */
   close(): Promise<void>
 }
@@ -54,6 +56,8 @@ export function keepModels(parts: Pick<Context, 'engine' | 'duck'>, log: Logger)
   const kept = new Map<string, { opened: OpenVersion; timer: NodeJS.Timeout }>()
   const ending = new AbortController()
   let requests = 0
+  let found = 0
+  let read = 0
 
   const take = (folder: string): OpenVersion | undefined => {
     const found = kept.get(folder)
@@ -79,7 +83,10 @@ export function keepModels(parts: Pick<Context, 'engine' | 'duck'>, log: Logger)
       try {
         return await mutex.runExclusive(async () => {
           ending.signal.throwIfAborted()
-          const opened = take(folder) ?? (await open(folder))
+          const taken = take(folder)
+          if (taken) found += 1
+          else read += 1
+          const opened = taken ?? (await open(folder))
           try {
             return await work(opened, ending.signal)
           } finally {
@@ -93,6 +100,7 @@ export function keepModels(parts: Pick<Context, 'engine' | 'duck'>, log: Logger)
       }
     },
     drop: (folder) => mutex.runExclusive(() => close(folder)),
+    counts: () => ({ open: kept.size, found, read }),
     async close() {
       ending.abort()
       await mutex.runExclusive(async () => {

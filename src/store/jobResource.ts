@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import { LeaseLost } from '../errors.ts'
+import type { JobCount } from '../metrics.ts'
 import { type Status, unfinished } from '../status.ts'
 import type { Reader, Tables, Tx } from './database.ts'
 import type { Resource, StoredKind } from './resource.ts'
@@ -138,6 +139,17 @@ export async function listUnfinished(tx: Tx): Promise<Pick<Resource, 'kind' | 'a
     .where('status', 'in', unfinished)
     .orderBy('seq')
     .execute()) as Pick<Resource, 'kind' | 'arn'>[]
+}
+
+/** How many unfinished resources there are of each kind and status, and the age of the oldest. */
+export async function countUnfinished(db: Kysely<Tables>): Promise<JobCount[]> {
+  const oldest = sql<number>`extract(epoch from clock_timestamp() - min("createdAt"))::float8`
+  return db
+    .selectFrom('resource')
+    .select(['kind', 'status', db.fn.countAll<number>().as('count'), oldest.as('ageSeconds')])
+    .where('status', 'in', unfinished)
+    .groupBy(['kind', 'status'])
+    .execute()
 }
 
 /** Writes how far the work is; as `renew`. Not a change of the resource: `updatedAt` stays. */

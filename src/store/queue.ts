@@ -30,6 +30,8 @@ export type Queue = {
    * seconds. For a database that several processes share.
    */
   watch(leaseSeconds: number): void
+  /** Resolves once the queue has looked into its tables. */
+  ping(): Promise<void>
   /** Takes no more jobs, asks the running ones to stop and waits for them. */
   close(): Promise<void>
 }
@@ -115,6 +117,9 @@ export async function openQueue(database: Database, log: Logger): Promise<Queue>
             })
           })
         }
+    },
+    async ping() {
+      if (!(await boss.getQueue('sweep'))) throw new Error('The tables of the job queue are gone.')
     },
     async close() {
       // First, so that what a job hands back goes to another process.

@@ -1,11 +1,11 @@
-import { setTimeout } from 'node:timers/promises'
 import { type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import { askedOnce } from '../askedOnce.ts'
 import type { Context } from '../context.ts'
 import { wireLimits } from '../limits.ts'
 import { connectionLimits, type Listening, openPort } from './port.ts'
 
 /**
- * Opens the health of the server on a port of its own, for whoever watches over it: without
+ * Opens health and metrics of the server on a port of their own, for whoever watches over it: without
  * signatures, and answered even where the API refuses requests because it is overloaded. Throws
  * CannotStart when the address cannot be had.
  */
@@ -18,41 +18,50 @@ export async function listenAdmin(ctx: Context, port: number): Promise<Listening
   app.addHook('onRequest', async (request, reply) => {
     if (request.is404) return notFound(request, reply)
   })
-  const database = databaseCheck(ctx)
+  const look = checks(ctx)
   app.get('/health/live', async () => ({ status: 'live' }))
   app.get('/health/ready', async (_request, reply) => {
-    const checks = { database: await database(), kernel: ctx.engine.kernel }
-    const isReady = checks.database === 'ok'
-    return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready', checks })
+    const found = await look()
+    const isReady = Object.values(found).every((each) => each === 'ok')
+    return reply.code(isReady ? 200 : 503).send({
+      status: isReady ? 'ready' : 'not ready',
+      checks: { ...found, kernel: ctx.engine.kernel },
+    })
   })
+  const { metrics } = ctx
+  if (metrics)
+    app.get('/metrics', async (_request, reply) =>
+      reply.type(metrics.contentType).send(await metrics.text()),
+    )
   return openPort(app, ctx.config.host, port, '--admin-port')
 }
 
-/**
- * `ok`, or why the database does not answer. It is asked once at a time, however many want to
- * know: one that hangs must not collect questions.
- */
-function databaseCheck({ db }: Context): () => Promise<string> {
-  let asked: Promise<string> | undefined
-  return () => {
-    asked ??= db
-      .ping()
-      .then(
-        () => 'ok',
-        (error: Error) => error.message,
+/** Looks at all parts at once: each is `ok`, or why it does not answer. */
+function checks({ db, files, queue }: Context): () => Promise<Record<string, string>> {
+  const parts: [name: string, who: string, part: { ping(): Promise<void> }][] = [
+    ['database', 'The database', db],
+    ['files', 'The object store', files],
+    ['queue', 'The job queue', queue],
+  ]
+  const asked = parts.map(([name, who, part]) => {
+    const ask = askedOnce(who, wireLimits.readyMs, () => part.ping())
+    return async () =>
+      ask().then(
+        () => [name, 'ok'],
+        (error: Error) => [name, withCause(error)],
       )
-      .finally(() => {
-        asked = undefined
-      })
-    const late = setTimeout(wireLimits.readyMs, undefined, { ref: false }).then(
-      () => `The database has not answered within ${wireLimits.readyMs} ms.`,
-    )
-    return Promise.race([asked, late])
-  }
+  })
+  return async () => Object.fromEntries(await Promise.all(asked.map((ask) => ask())))
 }
+
+/** `fetch` says no more than that it failed. */
+const withCause = ({ message, cause }: Error) =>
+  cause instanceof Error ? `${message}: ${cause.message}` : message
 
 const notFound = ({ method, url }: FastifyRequest, reply: FastifyReply) =>
   reply.code(404).send({
     status: 'not found',
-    message: `There is no ${method} ${url}; there are GET /health/live and GET /health/ready.`,
+    message:
+      `There is no ${method} ${url}; ` +
+      'there are GET /health/live, GET /health/ready and GET /metrics.',
   })

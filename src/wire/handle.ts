@@ -7,27 +7,34 @@ import {
   operationNames,
 } from '../contract.ts'
 import { ServiceError, unsupportedOperation } from '../errors.ts'
-import { authorize } from '../operations/authorize.ts'
+import { authorize, userArn } from '../operations/authorize.ts'
 import { operations } from '../operations/index.ts'
 import { authenticate } from './authenticate.ts'
 import { decode } from './decode.ts'
 import { parse } from './parse.ts'
 import { type Answer, header, pathOf, type Request } from './request.ts'
+import { arnIn } from './tell.ts'
 
 /**
  * Answers one request: route, authenticate, count, decode, validate, authorize, call,
  * encode. Never throws. Spec A, J.1.
  */
 export async function handle(ctx: Context, request: Request): Promise<Answer> {
+  const { told } = request
   try {
     const { name } = route(request)
+    told.operation = name
     const caller = await authenticate(ctx, request)
+    told.caller = userArn(caller)
     await ctx.rateLimit(caller.accessKeyId)
     const input = decode(name, parse(request.body))
+    told.arn = arnIn(input)
     await authorize(ctx, caller, name, input, circumstancesOf(request))
     const run = operations[name]
     if (!run) throw unsupportedOperation(`The operation ${name} is not built yet.`)
-    return success(request, name, await run(ctx, caller, input))
+    const output = await run(ctx, caller, input)
+    told.arn = arnIn(output) ?? told.arn
+    return success(request, name, output)
   } catch (error) {
     return failure(ctx, request, error)
   }

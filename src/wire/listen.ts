@@ -10,6 +10,7 @@ import { watchFiles } from '../watch.ts'
 import { failure, handle } from './handle.ts'
 import { connectionLimits, type Listening, openPort } from './port.ts'
 import { type Answer, type Request, requestOf } from './request.ts'
+import { type Told, tell } from './tell.ts'
 import { readTls } from './tls.ts'
 
 /** What a test narrows; the limits are in `wireLimits`. */
@@ -37,16 +38,12 @@ export async function listen(ctx: Context, options: ListenOptions = {}): Promise
     send(reply, await handle(ctx, read(request)))
 
   app.addHook('onResponse', async (request, reply) => {
-    ctx.log.debug(
-      {
-        requestId: request.id,
-        target: request.headers['x-amz-target'] ?? request.url,
-        status: reply.statusCode,
-        error: reply.getHeader('x-amzn-errortype'),
-        ms: Math.round(reply.elapsedTime),
-      },
-      'answered',
-    )
+    tell(ctx, read(request), {
+      status: reply.statusCode,
+      code: (reply.getHeader('x-amzn-errortype') as string | undefined) ?? 'OK',
+      ms: reply.elapsedTime,
+      bytes: Number(reply.getHeader('content-length') ?? 0),
+    })
   })
   await app.register(underPressure, {
     maxEventLoopDelay: wireLimits.eventLoopDelayMsMax,
@@ -89,8 +86,15 @@ function watchTls({ config, log }: Context, { server }: FastifyInstance): () => 
   })
 }
 
-const read = ({ id, raw, body }: FastifyRequest): Request =>
-  requestOf(id, raw, body instanceof Uint8Array ? body : new Uint8Array())
+function read(asked: FastifyRequest): Request {
+  const { id, raw, body } = asked
+  const told = tellings.get(asked) ?? {}
+  tellings.set(asked, told)
+  return requestOf(id, raw, body instanceof Uint8Array ? body : new Uint8Array(), told)
+}
+
+/** What is known of each request once it is answered. */
+const tellings = new WeakMap<FastifyRequest, Told>()
 
 const send = (reply: FastifyReply, { status, headers, body }: Answer) =>
   reply.code(status).headers(headers).send(Buffer.from(body))

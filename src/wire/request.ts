@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { TLSSocket } from 'node:tls'
+import type { Told } from './tell.ts'
 
 /**
  * A request as it came: header names in lower case, `url` with its
@@ -15,13 +16,19 @@ export type Request = {
   /** Of the connection: what a proxy says of others is not believed. */
   sourceIp: string
   isSecure: boolean
+  told: Told
 }
 
 /** What goes back. */
 export type Answer = { status: number; headers: Record<string, string>; body: string }
 
 /** What Node has read of a request, with its whole body. */
-export const requestOf = (id: string, message: IncomingMessage, body: Uint8Array): Request => ({
+export const requestOf = (
+  id: string,
+  message: IncomingMessage,
+  body: Uint8Array,
+  told: Told = {},
+): Request => ({
   id,
   method: message.method ?? '',
   url: message.url ?? '/',
@@ -29,6 +36,7 @@ export const requestOf = (id: string, message: IncomingMessage, body: Uint8Array
   body,
   sourceIp: plainAddress(message.socket.remoteAddress),
   isSecure: message.socket instanceof TLSSocket,
+  told,
 })
 
 /** A header's value; of several values, as the signature sees them. */

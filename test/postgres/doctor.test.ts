@@ -39,6 +39,7 @@ test('beside a running server', async () => {
   const [line, code] = finding('database', dataDir, ...flags)
   match(line, /^ok .* has the tables of this version$/)
   equal(code, 0)
+  match(finding('clock', dataDir, ...flags)[0], /^ok .* 0 s (behind|ahead of) the database$/)
   match(finding('data directory', dataDir, ...flags)[0], /several processes may share it$/)
   match(finding('database', dataDir)[0], /^FAIL .* belong to a Postgres server/)
   match(finding('database', join(folder, 'else'), ...flags)[0], /^FAIL .* does not belong to/)
