@@ -179,6 +179,20 @@ test('a request is a span, of the client where it says so; a job is one with its
   deepEqual(receiver.services, ['openpersonalize'])
 })
 
+test('a collector that is away is told in the log, and holds up neither requests nor the end', async () => {
+  process.env.OTEL_EXPORTER_OTLP_ENDPOINT = 'http://127.0.0.1:1'
+  process.env.OTEL_EXPORTER_OTLP_TIMEOUT = '500'
+  const lonely = startProcess(join(folder, 'lonely'))
+  const shops = client(await lonely.url)
+  for (const name of ['one', 'two']) await shops.createDatasetGroup({ name })
+  await lonely.logged('Traces could not be sent: ')
+  shops.destroy()
+  const asked = performance.now()
+  lonely.child.kill('SIGTERM')
+  equal((await lonely.ended).code, 0)
+  ok(performance.now() - asked < 5000)
+})
+
 test('secrets are told nowhere', () => {
   deepEqual(receiver.authorizations, [secret], 'the receiver itself is told its own')
   for (const text of [log, metrics, JSON.stringify(receiver.spans), server.stdout()])
