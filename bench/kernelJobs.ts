@@ -55,7 +55,7 @@ async function segmentJob(report: Report, folder: string, job: Segments): Promis
   addRows(report, `job.${size}.segment`, runs, goals, note)
 }
 
-/** The middle of the times, the most memory, the longest delay. */
+/** The middle of the times, the most memory, the longest delay, and of the last run the time of each phase. */
 function addRows(report: Report, name: string, runs: Measured[], goals: Goals, note: string): void {
   const add = (
     what: string,
@@ -85,4 +85,6 @@ function addRows(report: Report, name: string, runs: Measured[], goals: Goals, n
   add('longest_delay_ms', longest(busy, 'maxMs'), 'ms', { must: delayMsMax }, beside)
   const own = `the longest of the event loop's own work; idle ${said(idle, 'workMs')} ms`
   add('longest_work_ms', longest(busy, 'workMs'), 'ms', { must: delayMsMax }, own)
+  for (const [phase, seconds] of runs.at(-1)?.phases ?? [])
+    report.add(`${name}_seconds.${phase}`, seconds, 's')
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Personalize } from '@aws-sdk/client-personalize'
 import { startServer } from '../src/cli/serverProcess.ts'
+import { freePort } from '../test/postgres/postgresServer.ts'
 import { interactions } from './cache.ts'
 import { queryLines } from './data.ts'
 import { delaySince, type LoopDelay, loopWatch } from './loopDelay.ts'
@@ -17,6 +18,8 @@ export type Measured = {
   seconds: number
   peakMb: number | undefined
   delays?: { busy: LoopDelay; idle: LoopDelay }
+  /** Seconds of each phase of the job, of a watched server. */
+  phases?: Map<string, number>
 }
 
 /** A running server, and the file of its event loop's delays where that is watched. */
@@ -24,7 +27,7 @@ export type Server = {
   personalize: Personalize
   pid: number
   endpoint: string
-  delayPath: string | undefined
+  watched: { delayPath: string; metrics: string } | undefined
 }
 
 const arn = (path: string) => `arn:aws:personalize:us-east-1:123456789012:${path}`
@@ -39,9 +42,16 @@ export async function serving<Result>(
   work: (server: Server) => Promise<Result>,
   { watch = false, flags = [] as string[] } = {},
 ): Promise<Result> {
-  const delayPath = watch ? `${dataDir}-loopDelay.json` : undefined
-  const server = await startWith(delayPath === undefined ? {} : loopWatch(delayPath), () =>
-    startServer(dataDir, ['--log-level', 'error', ...flags]),
+  const adminPort = watch ? await freePort() : undefined
+  const watched = watch
+    ? {
+        delayPath: `${dataDir}-loopDelay.json`,
+        metrics: `http://127.0.0.1:${adminPort}/metrics`,
+      }
+    : undefined
+  const admin = watch ? ['--admin-port', `${adminPort}`] : []
+  const server = await startWith(watched ? loopWatch(watched.delayPath) : {}, () =>
+    startServer(dataDir, ['--log-level', 'error', ...admin, ...flags]),
   )
   process.once('exit', server.kill)
   const personalize = new Personalize({
@@ -51,7 +61,7 @@ export async function serving<Result>(
   })
   try {
     const { pid, endpoint } = server
-    return await work({ personalize, pid, endpoint, delayPath })
+    return await work({ personalize, pid, endpoint, watched })
   } finally {
     personalize.destroy()
     await server.stop()
@@ -199,17 +209,32 @@ async function active(describe: () => Promise<Ending | undefined>): Promise<void
 }
 
 async function measured(server: Server, work: () => Promise<void>): Promise<Measured> {
-  const { pid, delayPath } = server
+  const { pid, watched } = server
   await settle(pid)
-  const idle = delayPath && (await idleDelay(server, delayPath))
+  const before = watched && {
+    idle: await idleDelay(server, watched.delayPath),
+    phases: await phasesOf(watched.metrics),
+  }
   const began = performance.now()
   const childrenMb = watchChildren(pid)
   await work()
   const seconds = (performance.now() - began) / 1000
   const [own, others] = [await peakMb(pid), childrenMb()]
   const found = { seconds, peakMb: own === undefined ? undefined : own + others }
-  if (!idle) return found
-  return { ...found, delays: { idle, busy: await delaySince(delayPath, pid) } }
+  if (!before) return found
+  const busy = await delaySince(watched!.delayPath, pid)
+  const phases = await phasesOf(watched!.metrics)
+  for (const [phase, sum] of phases) phases.set(phase, sum - (before.phases.get(phase) ?? 0))
+  return { ...found, delays: { idle: before.idle, busy }, phases }
+}
+
+/** Seconds that all jobs spent in each phase until now. */
+async function phasesOf(metrics: string): Promise<Map<string, number>> {
+  const text = await (await fetch(metrics)).text()
+  const sums = text.matchAll(
+    /^openpersonalize_job_phase_duration_seconds_sum\{.*phase="(\w+)".*\} (\S+)$/gm,
+  )
+  return new Map(Array.from(sums, ([, phase, sum]) => [phase!, Number(sum)]))
 }
 
 /** Delays of a server that is polled as often as for a job but has none. */

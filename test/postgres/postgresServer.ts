@@ -103,7 +103,7 @@ async function owner(folder: string): Promise<{ uid?: number; gid?: number }> {
   return { uid, gid }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as { port: number }
