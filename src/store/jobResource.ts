@@ -107,14 +107,12 @@ export async function listAbandoned(
     .selectFrom('resource')
     .select(['kind', 'arn'])
     .where('status', 'in', unfinished)
-    .where(
-      sql<boolean>`coalesce("leaseEnd", "updatedAt" + make_interval(secs => ${seconds}))
-        < clock_timestamp()`,
-    )
+    .where(sql<boolean>`coalesce("leaseEnd" < clock_timestamp(), true)`)
     .where(
       sql<boolean>`not exists (
         select from pgboss.job
-        where name = resource.kind and state < 'active' and data ->> 'arn' = resource.arn)`,
+        where name = resource.kind and data ->> 'arn' = resource.arn and (state < 'active'
+          or started_on + make_interval(secs => ${seconds}) > clock_timestamp()))`,
     )
     .orderBy('seq')
     .execute()) as Pick<Resource, 'kind' | 'arn'>[]

@@ -79,7 +79,7 @@ export async function openQueue(database: Database, log: Logger): Promise<Queue>
     })
   }
   const enqueue: Queue['enqueue'] = async (tx, kind, arn) => {
-    await boss.send(kind, { arn }, { db: fromKysely(tx) })
+    await boss.send(kind, { arn }, { ...due, db: fromKysely(tx) })
   }
   const requeueAbandoned = async (leaseSeconds: number) => {
     if ((await listAbandoned(database.kysely, leaseSeconds)).length === 0) return
@@ -132,5 +132,12 @@ export async function openQueue(database: Database, log: Logger): Promise<Queue>
 }
 
 const daySeconds = 24 * 3600
+
+/**
+ * A job may be taken, and is kept, whatever the clock of the database says meanwhile: it is due decades
+ * before it is queued, and forgotten decades later.
+ */
+const due = { startAfter: '-30 years', retentionSeconds: 60 * 365 * daySeconds }
+
 /** The second number counts as long as the queue wakes its workers, which it does. */
 const polling = { pollingIntervalSeconds: 1, notifyPollingIntervalSeconds: 10 }

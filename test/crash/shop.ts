@@ -12,8 +12,12 @@ const userCount = 2000
 const itemCount = 300
 
 /** Dataset group, schema and Interactions dataset, all named `shop`, and their CSV file in the bucket `data`. */
-export async function prepareShop(personalize: Personalize, dataDir: string): Promise<void> {
-  await put(dataDir, 's3://data/interactions.csv', interactions(40_000))
+export async function prepareShop(
+  personalize: Personalize,
+  dataDir: string,
+  interactionCount = 40_000,
+): Promise<void> {
+  await put(dataDir, 's3://data/interactions.csv', interactions(interactionCount))
   await mkdir(join(dataDir, 's3', 'out'), { recursive: true })
   const { datasetGroupArn } = await personalize.createDatasetGroup({ name: 'shop' })
   const fields = [

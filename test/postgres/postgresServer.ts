@@ -15,6 +15,8 @@ export type PostgresServer = {
   bin: string
   /** Ends it as an administrator would, cutting all connections, and starts it again after `work`. */
   without(work: () => Promise<void>): Promise<void>
+  /** Kills it without a word, and starts it again. */
+  crash(): Promise<void>
   /** Ends it and removes its files. */
   stop(): Promise<void>
 }
@@ -57,6 +59,22 @@ export async function startPostgres(): Promise<PostgresServer> {
       await end()
       await work()
       child = await start()
+    },
+    async crash() {
+      const ended = once(child, 'exit')
+      child.kill('SIGKILL')
+      await ended
+      // Its processes end once they see that it is gone; until then a new one refuses their memory.
+      for (let tries = 0; ; tries++) {
+        const next = await start().catch((error) => {
+          if (tries === 50) throw error
+        })
+        if (next) {
+          child = next
+          return
+        }
+        await sleep(100)
+      }
     },
     async stop() {
       process.off('exit', kill)

@@ -6,11 +6,11 @@ import { buffer } from 'node:stream/consumers'
 type Cleanup = { after(close: () => Promise<void>): void }
 
 /**
- * What befalls a request on its way: it is `taken`, or its answer is
- * cut after so many bytes, or (undefined) it passes.
+ * What befalls a request on its way: it is `taken`, or its answer is `lost`,
+ * or cut after so many bytes, or (undefined) it passes.
  */
 export type Fault = (asked: IncomingMessage, answer: ServerResponse) => Fate | Promise<Fate>
-type Fate = 'taken' | number | undefined
+type Fate = 'taken' | 'lost' | number | undefined
 
 /** A way to a server on which `fault` decides what befalls each request. */
 export async function faultyWay(t: Cleanup, target: string) {
@@ -22,6 +22,10 @@ export async function faultyWay(t: Cleanup, target: string) {
     const { method, url: path, headers } = asked
     const body = await buffer(asked)
     const onward = request({ hostname, port, method, path, headers }, (answered) => {
+      if (fate === 'lost') {
+        answered.resume().on('end', () => answer.destroy())
+        return
+      }
       answer.writeHead(answered.statusCode!, answered.headers)
       if (fate === undefined) answered.pipe(answer)
       else passThenCut(answered, answer, fate)

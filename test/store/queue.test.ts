@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
+import { sql } from 'kysely'
 import { pino } from 'pino'
 import { openQueue } from '../../src/store/queue.ts'
 import { dropDatabase, openTestDatabase } from '../testDatabase.ts'
@@ -31,7 +32,7 @@ async function openForTest(t: TestContext) {
     database.kysely.transaction().execute(async (tx) => {
       for (const arn of arns) await queue.enqueue(tx, 'sweep', arn)
     })
-  return { queue, enqueue, close, said }
+  return { queue, database, enqueue, close, said }
 }
 
 test('jobs that come while all workers are busy do not wait for the next poll', async (t) => {
@@ -59,6 +60,16 @@ async function fourJobs(t: TestContext): Promise<number> {
   deepEqual(began, ['1', '2', '3', '4'])
   return performance.now() - start
 }
+
+test('a job is taken and kept wherever the clock jumps', async (t) => {
+  const { enqueue, database } = await openForTest(t)
+  await enqueue('1')
+  const { rows } = await sql<{ due: boolean; kept: boolean }>`
+    select start_after < now() - interval '20 years' as due,
+      keep_until > now() + interval '20 years' as kept
+    from pgboss.job where data ->> 'arn' = '1'`.execute(database.kysely)
+  deepEqual(rows, [{ due: true, kept: true }])
+})
 
 test('a process that ends asks running jobs to stop and begins none', async (t) => {
   const { queue, enqueue, close } = await openForTest(t)
