@@ -9,7 +9,7 @@ import { killAmid } from './kill.ts'
 import { allThere, folderFor, type Load, mixedLoad, prepare, sameBytes, tell } from './load.ts'
 import { type Chance, chance, times } from './seed.ts'
 
-const kills = times(40)
+const kills = times(30)
 
 test('an embedded server killed at random moments of a mixed load', async (t) => {
   const random = chance(t)

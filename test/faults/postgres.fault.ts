@@ -11,7 +11,7 @@ import { allThere, folderFor, mixedLoad, prepare, sameBytes, tell } from './load
 import { chance, times } from './seed.ts'
 
 const serverKills = times(24)
-const workerKills = times(36)
+const workerKills = times(46)
 const postgresKills = times(10)
 
 test('servers, workers and Postgres killed at random moments of a mixed load', async (t) => {
