@@ -80,7 +80,10 @@ async function work(ctx: Context, resource: JobResource, shutdown: AbortSignal):
     run.step('ended')
   } catch (error) {
     const why = stop.signal.aborted ? stop.signal.reason : error
-    await failed(ctx, resource, telling, shutdown, why)
+    await failed(ctx, resource, telling, shutdown, why).catch((error: unknown) => {
+      if (error instanceof LeaseLost) telling.end('lost')
+      throw error
+    })
   } finally {
     lease.end()
     clearInterval(flushing)
@@ -141,10 +144,7 @@ async function failed(
   shutdown: AbortSignal,
   error: unknown,
 ): Promise<void> {
-  if (error instanceof LeaseLost) {
-    telling.end('lost')
-    throw error
-  }
+  if (error instanceof LeaseLost) throw error
   if (error instanceof Stopped) return end(ctx, resource, telling, { status: 'CREATE STOPPED' })
   if (error instanceof JobFailure)
     return end(ctx, resource, telling, { status: 'CREATE FAILED', failureReason: error.message })
@@ -153,7 +153,11 @@ async function failed(
     return telling.end('handed back')
   }
   if (resource.attempt < limits.jobAttempts) {
-    await ctx.db.kysely.transaction().execute((tx) => release(tx, resource))
+    await ctx.db.kysely.transaction().execute(async (tx) => {
+      // Without the lease, what went wrong may only be that another run has swept the files.
+      await requireRun(tx, resource)
+      await release(tx, resource)
+    })
     telling.end('tried again')
     throw error
   }
