@@ -12,9 +12,12 @@ import { startPostgres } from './postgresServer.ts'
 
 // `npm run test:postgres [-- FLAGS FILES]`: the tests on a Postgres server that lives as long as they run.
 
-/** What has no store inside, or the embedded one only; and clients, to whom the wire alone matters. */
+/**
+ * What has no store inside, or the embedded one only; clients, to whom the wire alone matters; and
+ * kills at each step, of which `npm run test:faults` has many on this store.
+ */
 const others =
-  /^test\/(clients|data|engine|policy|segments)\/|^test\/(contract|wire|evaluator|licences|coverage|config|demo|start|doctor|cannotStart)|^test\/s3\/files/
+  /^test\/(clients|crash|data|engine|policy|segments)\/|^test\/(contract|wire|evaluator|licences|coverage|config|demo|start|doctor|cannotStart)|^test\/s3\/files/
 
 const server = await startPostgres()
 try {
