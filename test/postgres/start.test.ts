@@ -85,9 +85,9 @@ test('no password is told, whatever happens to the connection', async () => {
   await server.url
   ask(`select pg_terminate_backend(pid) from pg_stat_activity where usename = 'careful'`)
   await server.logged('a connection to the database ended')
+  // It may end with an error here, where a query of its end has lost its connection: then that is in the log too.
   server.child.kill('SIGTERM')
-  const { log, code } = await server.ended
-  equal(code, 0)
+  const { log } = await server.ended
   ok(!(log + server.stdout()).includes('tell-nobody'), log)
   const unreachable = url.replace(/127\.0\.0\.1:\d+/, '127.0.0.1:1')
   const said = complaint('serve', dataDir, '--database-url', unreachable)
