@@ -42,8 +42,8 @@ export const datasetImportJob: Job<'datasetImportJob'> = async (ctx, job, run) =
     },
     run,
   )
-  run.step('parquet written')
   const { size: sent } = await stat(out)
+  run.step('parquet written')
   await addFile(ctx, job, dataset, { path, mode, rowCount, seq: job.seq })
   run.step('dataset changed')
   const received = sources.reduce((sum, { bytes }) => sum + bytes, 0)

@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import { type ExpressionBuilder, type Kysely, sql } from 'kysely'
 import { LeaseLost } from '../errors.ts'
 import type { JobCount } from '../metrics.ts'
 import { type Status, unfinished } from '../status.ts'
@@ -41,17 +41,11 @@ export async function take(
  * Keeps the job for `seconds` more; its status. Throws LeaseLost where it is another's. As often as it
  * is done, it is one statement outside of a transaction: a process that hangs then holds up nobody.
  */
-export async function renew(
-  db: Kysely<Tables>,
-  { arn, seq, run }: RunOf,
-  seconds: number,
-): Promise<Status> {
+export async function renew(db: Kysely<Tables>, run: RunOf, seconds: number): Promise<Status> {
   const row = await db
     .updateTable('resource')
     .set({ leaseEnd: after(seconds) })
-    .where('arn', '=', arn)
-    .where('seq', '=', seq)
-    .where('run', '=', run)
+    .where(isRun(run))
     .returning('status')
     .executeTakeFirst()
   if (!row) throw new LeaseLost()
@@ -62,13 +56,11 @@ export async function renew(
  * First statement of every transaction in which a job writes: throws LeaseLost where this run is not
  * the newest any more, or the resource is gone. Gives the status.
  */
-export async function requireRun(tx: Tx, { arn, seq, run }: RunOf): Promise<Status> {
+export async function requireRun(tx: Tx, run: RunOf): Promise<Status> {
   const row = await tx
     .selectFrom('resource')
     .select('status')
-    .where('arn', '=', arn)
-    .where('seq', '=', seq)
-    .where('run', '=', run)
+    .where(isRun(run))
     .forUpdate()
     .executeTakeFirst()
   if (!row) throw new LeaseLost()
@@ -76,14 +68,8 @@ export async function requireRun(tx: Tx, { arn, seq, run }: RunOf): Promise<Stat
 }
 
 /** Lets others take the job at once. */
-export async function release(tx: Tx, { arn, seq, run }: RunOf): Promise<void> {
-  await tx
-    .updateTable('resource')
-    .set({ leaseEnd: null })
-    .where('arn', '=', arn)
-    .where('seq', '=', seq)
-    .where('run', '=', run)
-    .execute()
+export async function release(tx: Tx, run: RunOf): Promise<void> {
+  await tx.updateTable('resource').set({ leaseEnd: null }).where(isRun(run)).execute()
 }
 
 /** Of all jobs: for a process that knows that it is alone. */
@@ -117,6 +103,12 @@ export async function listAbandoned(
     .orderBy('seq')
     .execute()) as Pick<Resource, 'kind' | 'arn'>[]
 }
+
+/** Whether a row is this resource, and this run its newest. */
+const isRun =
+  ({ arn, seq, run }: RunOf) =>
+  (row: ExpressionBuilder<Tables, 'resource'>) =>
+    row.and({ arn, seq, run })
 
 const after = (seconds: number) => sql<Date>`clock_timestamp() + make_interval(secs => ${seconds})`
 
@@ -153,26 +145,18 @@ export async function countUnfinished(db: Kysely<Tables>): Promise<JobCount[]> {
 /** Writes how far the work is; as `renew`. Not a change of the resource: `updatedAt` stays. */
 export async function patchProgress(
   db: Kysely<Tables>,
-  { arn, seq, run }: RunOf,
+  run: RunOf,
   progress: object,
 ): Promise<void> {
   await db
     .updateTable('resource')
     .set({ progress: JSON.stringify(progress) })
-    .where('arn', '=', arn)
-    .where('seq', '=', seq)
-    .where('run', '=', run)
+    .where(isRun(run))
     .execute()
 }
 
 /** The status of the resource; undefined where this run is not the newest any more, or it is gone. */
-export async function getStatus(db: Reader, { arn, seq, run }: RunOf): Promise<Status | undefined> {
-  const row = await db
-    .selectFrom('resource')
-    .select('status')
-    .where('arn', '=', arn)
-    .where('seq', '=', seq)
-    .where('run', '=', run)
-    .executeTakeFirst()
+export async function getStatus(db: Reader, run: RunOf): Promise<Status | undefined> {
+  const row = await db.selectFrom('resource').select('status').where(isRun(run)).executeTakeFirst()
   return row?.status
 }

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -16,6 +15,7 @@ import {
 import { KMSClient } from '@aws-sdk/client-kms'
 import { S3 } from '@aws-sdk/client-s3'
 import { pythonClients } from '../clients/environment.ts'
+import { freePort } from '../freePort.ts'
 
 type Cleanup = { after(close: () => Promise<void>): void }
 
@@ -108,15 +108,6 @@ export const allow = (...Action: string[]) => ({ Effect: 'Allow', Action, Resour
 const anyone = { Service: 'personalize.amazonaws.com', AWS: '*' }
 
 const policy = (Statement: object[]) => JSON.stringify({ Version: '2012-10-17', Statement })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 async function untilAnswers(endpoint: string): Promise<void> {
   for (let tries = 0; ; tries += 1) {
