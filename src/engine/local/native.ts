@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { isMainThread } from 'node:worker_threads'
 import type { KernelChoice } from '../../config.ts'
 import { CannotStart } from '../../errors.ts'
 import type { ReferenceVerb, Verbs } from './reference.ts'
@@ -10,6 +12,7 @@ type Addon = {
   instructionSets(): Instructions[]
   alignedFrom(bytes: Uint8Array): number
   giveBack(bytes: Uint8Array): void
+  runInBackground(): boolean
   run(
     verb: ReferenceVerb,
     set: Instructions,
@@ -103,3 +106,13 @@ export const alignedFrom = (buffer: SharedArrayBuffer): number =>
 
 /** Gives the memory of a buffer that nobody uses any more to the system, where the native kernel can; it holds zeros then. */
 export const giveBack = (bytes: Uint8Array): void => addon?.giveBack(bytes)
+
+/**
+ * Lets whoever answers requests go before the calling thread and those that it starts later: on Linux with the native
+ * kernel it gets the processors that nobody else wants, without it a lower priority. Elsewhere a priority is one of the
+ * whole process, so that only a process's main thread lowers it.
+ */
+export function runInBackground(): void {
+  if (addon?.runInBackground()) return
+  if (isMainThread || platform === 'linux') setPriority(5)
+}
