@@ -13,6 +13,12 @@ pub struct Best {
 /// Lists from this length on are sorted by radix.
 const RADIX_MIN: usize = 2048;
 
+/// The score of a key.
+pub fn score_of(key: u64) -> f32 {
+    let bits = (key >> 32) as u32;
+    f32::from_bits(if bits >> 31 == 1 { bits & 0x7fff_ffff } else { !bits })
+}
+
 impl Best {
     pub fn new(size: usize, user_count: usize, floor: f32) -> Self {
         Self { keys: vec![], size, capacity: user_count.min(2 * size + 4096), floor }
@@ -53,8 +59,7 @@ impl Best {
         let place = self.keys.len() - self.size;
         let worst = *self.keys.clone().select_nth_unstable(place).1;
         self.keys.retain(|key| *key >= worst);
-        let bits = (worst >> 32) as u32;
-        self.floor = f32::from_bits(if bits >> 31 == 1 { bits & 0x7fff_ffff } else { !bits });
+        self.floor = score_of(worst);
     }
 
     /// Writes the indexes, best first, and gives their count.

@@ -120,9 +120,6 @@ impl<'a, T> Out<'a, T> {
         // SAFETY: within the array, as just checked.
         unsafe { std::slice::from_raw_parts_mut(self.at.add(from), to - from) }
     }
-    pub fn all(&self) -> &mut [T] {
-        self.range(0, self.len)
-    }
     /// Ends the call where an array that is read overlaps this one, which is written.
     pub fn apart<U>(&self, other: &[U]) {
         let (from, to) = (self.at as usize, self.at as usize + self.len * size_of::<T>());

@@ -1,10 +1,11 @@
 //! The best users of each query by a learned score: log score = level of the query + sum of weight x feature of the
 //! user + sum of weight x log(evidence + offset).
 
-use crate::best::Best;
+use crate::best::{Best, score_of};
 use crate::door::{Call, In, Indexes, Out, require, width_of};
-use crate::scores::{FINITE, affinities, panels};
+use crate::scores::{Panel, USERS, affinities, panels, require_finite};
 use crate::simd::{Simd, Work};
+use crate::tile::Aligned;
 use napi_derive::napi;
 use std::ops::Range;
 
@@ -40,6 +41,8 @@ pub struct Evidence<'a> {
 
 /// Affinity, three neighbourhoods, own, ownRecent, two profiles.
 const KINDS: usize = 8;
+/// Users whose evidence is found at once: it stays in the second-level cache.
+const CHUNK: usize = 128 * USERS;
 
 impl Evidence<'_> {
     /// Checked before anything is made for so many.
@@ -50,48 +53,115 @@ impl Evidence<'_> {
         user_count
     }
 
-    /// Affinities of all users to the queries of a block, which share one pass over the factors.
-    #[inline(always)]
-    unsafe fn affinities<S: Simd>(&self, block: Range<usize>) -> Vec<f32> {
-        let (width, user_count) = (width_of(self.width), self.user_count());
-        let mut out = vec![0f32; block.len() * user_count];
-        let panels = panels(self.rows, self.query_starts, width, block.clone());
-        let users = &self.users[..user_count * width];
-        unsafe { affinities::<S>(users, width, &panels, 0..user_count, &Out::of(&mut out), user_count, block.start) };
-        out
+    /// Chunks of all users.
+    fn chunks(&self) -> impl Iterator<Item = Range<usize>> {
+        let user_count = self.user_count();
+        (0..user_count).step_by(CHUNK).map(move |first| first..user_count.min(first + CHUNK))
+    }
+}
+
+/// Finds the evidence for the queries of a block, one chunk of users after the other.
+struct Finder<'a> {
+    of: &'a Evidence<'a>,
+    block: Range<usize>,
+    panels: Vec<Panel>,
+    /// Of each query how far its lists of items' and traits' users have been read.
+    places: Vec<[Vec<usize>; 3]>,
+    /// Queries x CHUNK.
+    affinities: Vec<f32>,
+    /// KINDS x CHUNK, of one query.
+    evidence: Vec<f32>,
+}
+
+impl<'a> Finder<'a> {
+    fn new(of: &'a Evidence<'a>, block: Range<usize>) -> Self {
+        let (items, traits) = (&of.item_users, &of.trait_users);
+        let user_count = of.user_count();
+        let places = |query| {
+            let begins = |list: &Lists, matrix: &Lists| list.begins(query, matrix, user_count);
+            [begins(&of.near, items), begins(&of.owned, items), begins(&of.traits, traits)]
+        };
+        Self {
+            of,
+            panels: panels(of.rows, of.query_starts, width_of(of.width), block.clone()),
+            places: block.clone().map(places).collect(),
+            affinities: vec![0.0; block.len() * CHUNK],
+            evidence: vec![0.0; KINDS * CHUNK],
+            block,
+        }
     }
 
-    /// out = evidence of all users for a query, KINDS x users, of which the affinities are known.
-    fn find(&self, query: usize, affinities: &[f32], out: &mut [f32]) {
-        let user_count = affinities.len();
-        let (affinity, others) = out.split_at_mut(user_count);
-        affinity.copy_from_slice(affinities);
+    /// Goes on to the next chunk: affinities of its users to all queries, which share one pass over the factors.
+    #[inline(always)]
+    unsafe fn next<S: Simd>(&mut self, users: &Range<usize>) {
+        let width = self.of.width as usize;
+        let factors = &self.of.users[users.start * width..users.end * width];
+        let out = Out::of(&mut self.affinities);
+        unsafe { affinities::<S>(factors, width, &self.panels, 0..users.len(), &out, CHUNK, self.block.start) };
+    }
+
+    /// The evidence of the chunk's users for a query, KINDS x CHUNK.
+    #[inline(always)]
+    fn find(&mut self, query: usize, users: &Range<usize>) -> &[f32] {
+        let (of, n) = (self.of, query - self.block.start);
+        let [near_places, owned_places, trait_places] = &mut self.places[n];
+        let (affinity, others) = self.evidence.split_at_mut(CHUNK);
+        affinity.copy_from_slice(&self.affinities[n * CHUNK..][..CHUNK]);
         others.fill(0.0);
-        let (near, others) = others.split_at_mut(3 * user_count);
-        let (own, profile) = others.split_at_mut(2 * user_count);
-        let (items, traits) = (&self.item_users, &self.trait_users);
-        self.near.spread(query, items, [None, Some(self.item_newer), Some(self.item_newest)], near);
-        self.owned.spread(query, items, [Some(self.item_counts), Some(self.item_recents)], own);
-        self.traits.spread(query, traits, [Some(self.trait_shares), Some(self.trait_newer)], profile);
-        out.iter_mut().for_each(|value| *value = value.max(0.0));
+        let (near, others) = others.split_at_mut(3 * CHUNK);
+        let (own, profile) = others.split_at_mut(2 * CHUNK);
+        let (items, traits) = (&of.item_users, &of.trait_users);
+        let newer = [None, Some(of.item_newer), Some(of.item_newest)];
+        of.near.spread(query, items, newer, users, near_places, near);
+        of.owned.spread(query, items, [Some(of.item_counts), Some(of.item_recents)], users, owned_places, own);
+        of.traits.spread(query, traits, [Some(of.trait_shares), Some(of.trait_newer)], users, trait_places, profile);
+        self.evidence.iter_mut().for_each(|value| *value = value.max(0.0));
+        &self.evidence
     }
 }
 
 impl Lists<'_> {
-    /// out[n, u] += sum over the query's list of weight x matrix[column, u], whose values are `values[n]`, or 1.
-    fn spread<const N: usize>(&self, query: usize, matrix: &Lists, values: [Option<&[f32]>; N], out: &mut [f32]) {
-        let user_count = out.len() / N;
+    /// Where the matrix' columns of a query's list begin, whose users must lie below `user_count`.
+    fn begins(&self, query: usize, matrix: &Lists, user_count: usize) -> Vec<usize> {
+        let begin = |k| {
+            let column = matrix.starts.range(self.columns.get(k), matrix.columns.len());
+            let is_past = !column.is_empty() && matrix.columns.get(column.end - 1) >= user_count;
+            require(!is_past, "columns hold an index past the users.");
+            column.start
+        };
+        self.starts.range(query, self.columns.len()).map(begin).collect()
+    }
+
+    /// out[n, u] += sum over the query's list of weight x matrix[column, u], whose values are `values[n]`, or 1, for the
+    /// users of a chunk, who come after those of the chunks before: each column goes on from its place.
+    #[inline(always)]
+    fn spread<const N: usize>(
+        &self,
+        query: usize,
+        matrix: &Lists,
+        values: [Option<&[f32]>; N],
+        users: &Range<usize>,
+        places: &mut [usize],
+        out: &mut [f32],
+    ) {
         let size = values.iter().flatten().map(|all| all.len()).fold(matrix.columns.len(), usize::min);
         require(self.weights.is_none_or(|all| all.len() >= self.columns.len()), "Every column needs its weight.");
-        for k in self.starts.range(query, self.columns.len()) {
+        for (k, place) in self.starts.range(query, self.columns.len()).zip(places) {
             let weight = self.weights.map_or(1.0, |weights| weights[k]);
-            for at in matrix.starts.range(self.columns.get(k), size) {
+            let end = matrix.starts.range(self.columns.get(k), size).end;
+            let mut at = *place;
+            while at < end {
                 let user = matrix.columns.get(at);
-                require(user < user_count, "columns hold an index past the users.");
-                for n in 0..N {
-                    out[n * user_count + user] += weight * values[n].map_or(1.0, |values| values[at]);
+                if user >= users.end {
+                    break;
                 }
+                require(user >= users.start, "The users of a column must ascend.");
+                for n in 0..N {
+                    out[n * CHUNK + user - users.start] += weight * values[n].map_or(1.0, |values| values[at]);
+                }
+                at += 1;
             }
+            *place = at;
         }
     }
 }
@@ -107,12 +177,22 @@ pub struct FindEvidence<'a> {
 impl Work for FindEvidence<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self, call: &Call) {
-        let size = KINDS * self.evidence.user_count();
+        let user_count = self.evidence.user_count();
         let block = call.range(&self.blocks, self.evidence.query_starts.len().saturating_sub(1));
         self.out.apart(self.evidence.users);
-        let affinities = unsafe { self.evidence.affinities::<S>(block.clone()) };
-        for (query, affinities) in block.zip(affinities.chunks(size / KINDS)) {
-            self.evidence.find(query, affinities, self.out.range(query * size, (query + 1) * size));
+        let mut finder = Finder::new(&self.evidence, block.clone());
+        for users in self.evidence.chunks() {
+            if call.stopped() {
+                return;
+            }
+            unsafe { finder.next::<S>(&users) };
+            for query in block.clone() {
+                for (kind, values) in finder.find(query, &users).chunks(CHUNK).enumerate() {
+                    let first = (query * KINDS + kind) * user_count;
+                    let out = self.out.range(first + users.start, first + users.end);
+                    out.copy_from_slice(&values[..users.len()]);
+                }
+            }
         }
     }
 }
@@ -150,49 +230,80 @@ impl Work for RankUsers<'_> {
         let masks = self.masks.iter().flatten();
         require(masks.clone().all(|mask| mask.len() * 8 >= user_count), "A mask needs a bit for each user.");
         let result_count = self.result_starts.get(query_count);
-        let affinities = unsafe { self.evidence.affinities::<S>(block.clone()) };
-        let mut evidence = vec![0f32; KINDS * user_count];
-        let mut scores = vec![0f32; user_count];
-        let mut spare = vec![];
-        for (query, affinities) in block.zip(affinities.chunks(user_count)) {
-            self.evidence.find(query, affinities, &mut evidence);
-            let results = self.result_starts.range(query, result_count);
-            for (n, form) in self.forms.iter().enumerate() {
+        let mut finder = Finder::new(&self.evidence, block.clone());
+        let lists =
+            |query| Best::new(self.result_starts.range(query, result_count).len(), user_count, f32::NEG_INFINITY);
+        let mut lists: Vec<Vec<Best>> = self.forms.iter().map(|_| block.clone().map(lists).collect()).collect();
+        // What is beyond the last user is no better than any floor.
+        let mut scores = Aligned([f32::NEG_INFINITY; CHUNK]);
+        for users in self.evidence.chunks() {
+            unsafe { finder.next::<S>(&users) };
+            scores.0[users.len()..].fill(f32::NEG_INFINITY);
+            for (n, query) in block.clone().enumerate() {
                 if call.stopped() {
                     return;
                 }
-                form.score(query, query_count, &self.evidence.features, &evidence, &mut scores);
-                require(scores.iter().all(|score| score.is_finite()), FINITE);
-                let mut best = Best::new(results.len(), user_count, f32::NEG_INFINITY);
-                for (user, score) in scores.iter().enumerate() {
-                    let is_allowed = self.masks[query].is_none_or(|mask| mask[user >> 3] >> (user & 7) & 1 == 1);
-                    if *score > best.floor && is_allowed {
-                        best.add(*score, user as u32);
-                    }
+                let evidence = finder.find(query, &users);
+                for (form, lists) in self.forms.iter().zip(&mut lists) {
+                    let own = &mut scores.0[..users.len()];
+                    form.score(query, query_count, &self.evidence.features, evidence, &users, own);
+                    require_finite(own);
+                    unsafe { add_allowed::<S>(&mut lists[n], &scores.0, users.start, self.masks[query]) };
                 }
+            }
+        }
+        let mut spare = vec![];
+        for (n, lists) in lists.iter_mut().enumerate() {
+            for (query, best) in block.clone().zip(lists) {
+                let results = self.result_starts.range(query, result_count);
                 let (from, to) = (n * result_count + results.start, n * result_count + results.end);
-                let out = self.out.range(from, to);
-                let count = best.write(out, &mut spare);
+                let count = best.write(self.out.range(from, to), &mut spare);
                 self.counts.range(n * query_count + query, n * query_count + query + 1)[0] = count as u32;
-                for (to, user) in self.log_scores.range(from, to).iter_mut().zip(&out[..count]) {
-                    *to = scores[*user as usize];
+                for (to, key) in self.log_scores.range(from, to).iter_mut().zip(&best.keys) {
+                    *to = score_of(*key);
                 }
+                best.keys = vec![];
+            }
+        }
+    }
+}
+
+/// Adds the allowed users of a chunk who exceed the floor; `scores` are CHUNK, of users from `first` on.
+#[inline(always)]
+unsafe fn add_allowed<S: Simd>(best: &mut Best, scores: &[f32; CHUNK], first: usize, mask: Option<&[u8]>) {
+    for at in (0..CHUNK).step_by(S::LANES) {
+        // SAFETY: CHUNK is a multiple of LANES.
+        let mut above = unsafe { S::above(S::load(scores[at..].as_ptr()), S::splat(best.floor)) };
+        while above != 0 {
+            let place = at + above.trailing_zeros() as usize;
+            above &= above - 1;
+            let user = first + place;
+            if mask.is_none_or(|mask| mask[user >> 3] >> (user & 7) & 1 == 1) {
+                best.add(scores[place], user as u32);
             }
         }
     }
 }
 
 impl RankForm<'_> {
+    /// Log scores of a chunk's users.
     #[inline(always)]
-    fn score(&self, query: usize, query_count: usize, features: &[In<f32>], evidence: &[f32], out: &mut [f32]) {
-        let user_count = out.len();
+    fn score(
+        &self,
+        query: usize,
+        query_count: usize,
+        features: &[In<f32>],
+        evidence: &[f32],
+        users: &Range<usize>,
+        out: &mut [f32],
+    ) {
         require(self.levels.len() == query_count, "Every query needs a level.");
         require(self.user_weights.len() == features.len(), "Every feature of the users needs a weight.");
-        require(features.iter().all(|values| values.len() >= user_count), "Every user needs its features.");
+        require(features.iter().all(|values| values.len() >= users.end), "Every user needs its features.");
         require(self.offsets.len() == self.weights.len() * query_count, "Every term needs an offset for each query.");
         out.fill(self.levels[query]);
         for (weight, values) in self.user_weights.iter().zip(features) {
-            for (out, value) in out.iter_mut().zip(*values) {
+            for (out, value) in out.iter_mut().zip(&values[users.clone()]) {
                 *out += weight * value;
             }
         }
@@ -200,7 +311,7 @@ impl RankForm<'_> {
             let kind = self.evidence.get(term);
             require(kind < KINDS, "There is no such evidence.");
             let offset = self.offsets[term * query_count + query];
-            for (out, value) in out.iter_mut().zip(&evidence[kind * user_count..]) {
+            for (out, value) in out.iter_mut().zip(&evidence[kind * CHUNK..]) {
                 *out += weight * ln(value + offset);
             }
         }

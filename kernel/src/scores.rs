@@ -66,14 +66,14 @@ pub unsafe fn score<S: Simd>(users: &[f32], width: usize, panel: &Panel, scores:
         require(panel.factors.len() == width, "A panel must fit the width.");
         unsafe { multiply::<S, false>(left, panel.factors[0].0.as_ptr(), PANEL, width, scores) };
     }
-    require_finite(scores);
+    require_finite(scores.as_flattened());
 }
 
 /// Bits beside the sign are in the order of the numbers, infinity and what is no number above all.
 #[inline(always)]
-pub fn require_finite(scores: &[Row]) {
+pub fn require_finite(scores: &[f32]) {
     let mut largest = 0;
-    for score in scores.as_flattened() {
+    for score in scores {
         largest = largest.max(score.to_bits() & 0x7fff_ffff);
     }
     require(largest < f32::INFINITY.to_bits(), FINITE);

@@ -142,7 +142,7 @@ impl TopUsers<'_> {
                 if is_look {
                     let left = Left { at: rounded.as_ptr(), row_step: pairs, step: 1 };
                     unsafe { multiply::<S, true>(left, panel.rounded[0].0.as_ptr(), PANEL, pairs, scores) };
-                    require_finite(scores);
+                    require_finite(scores.as_flattened());
                 } else {
                     unsafe { score::<S>(users, width, panel, scores) };
                 }

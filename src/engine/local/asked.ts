@@ -12,8 +12,21 @@ import type { Columns, EvidenceArgs, Lists } from './rankUsers.ts'
 /** Indexes, ascending or not, and a weight of each. */
 export type Weighted = { columns: Uint32Array; weights: Float32Array }
 
-/** Queries that share one pass over the users' factors. */
-export const queriesTogether = 8
+/** Queries that share one pass over the users' factors: a panel of the kernel. */
+const queriesTogether = 32
+/** Results that the lists of a block have at most; those of one query may be more. */
+const blockResults = 4_000_000
+
+/** Blocks of queries that leave no thread idle. */
+export function queryBlocks(
+  { threadCount }: Kernel,
+  queryCount: number,
+  resultsPerQuery = 1,
+): Uint32Array {
+  const fair = Math.ceil(queryCount / threadCount)
+  const most = Math.floor(blockResults / Math.max(1, resultsPerQuery))
+  return evenBlocks(queryCount, Math.max(1, Math.min(queriesTogether, fair, most)))
+}
 
 /** A query with all that its evidence is found by. */
 export type Asked = {
@@ -237,7 +250,7 @@ export async function findEvidence(
   signal: AbortSignal,
 ): Promise<Float32Array> {
   const out = sharedFloats32(asked.length * evidenceFeatures.length * fitted.users.rowCount)
-  const blocks = evenBlocks(asked.length, queriesTogether)
+  const blocks = queryBlocks(kernel, asked.length)
   const args = { evidence: evidenceArgs(fitted, asked), blocks, out }
   await kernel.run('findEvidence', args, blocks.length - 1, signal)
   return out

@@ -83,7 +83,9 @@ export async function evaluateAffinity(
     const lists = await kernel.topUsers(options, signal)
     const actual = queries.map((query) => query.actual)
     const recalls: number[] = []
-    for (const top of lists) recalls.push((await segmentMetrics(top, actual, userCount)).recall)
+    const { rowCount } = factors.users
+    for (const top of lists)
+      recalls.push((await segmentMetrics(top, actual, userCount, rowCount)).recall)
     return recalls
   })
 }

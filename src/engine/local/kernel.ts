@@ -51,6 +51,8 @@ export type EventRanges = {
  * `signal.reason` within 50 ms when aborted, and with an error when an argument is out of range or not finite.
  */
 export type Kernel = {
+  /** Threads that blocks of work are for. */
+  threadCount: number
   /** Runs a verb that needs nothing around it. */
   run: Threads['run']
   /** Different (user, item) pairs of the events begins[k]..ends[k] of each listed user, by user and by item. */
@@ -142,6 +144,7 @@ export function threadKernel(threads: Threads, threadCount: number): Kernel {
   }
 
   return {
+    threadCount,
     run: threads.run,
     gram,
 

@@ -225,6 +225,7 @@ export async function evaluate(
           list.map(({ users }) => users),
           actual,
           known,
+          events.length,
         ),
       )
     return metrics

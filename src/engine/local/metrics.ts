@@ -18,37 +18,42 @@ export const onePercent = (userCount: number) => Math.max(1, Math.round(userCoun
 /**
  * Of `userCount` users: `actual[q]`: the different users who really acted in the held-out events of query q, at least one; `top[q]`: its
  * segment of at most K users. hits = how many of the segment acted, recall = hits / min(actual users, K),
- * both averaged over queries; coverage = different users in all segments / users.
+ * both averaged over queries; coverage = different users in all segments / users. Indexes are below `rowCount`, which is more than
+ * `userCount` where not all users take part.
  */
 export async function segmentMetrics(
   top: Uint32Array[],
   actual: Uint32Array[],
   userCount: number,
+  rowCount = userCount,
 ): Promise<SegmentMetrics> {
   const k = onePercent(userCount)
-  // Indexes may go beyond the count, where not all users take part.
-  const covered = new Set<number>()
+  /** The last query, counted from 1, whose segment each user was in. */
+  const lastIn = new Uint32Array(rowCount)
+  let covered = 0
   let hitSum = 0
   const recalls: number[] = []
   let steps = 0
   for (let query = 0; query < top.length; query++) {
-    const acted = new Set(actual[query]!)
-    let hits = 0
-    for (const user of top[query]!) {
-      if (acted.has(user)) hits++
-      covered.add(user)
+    const segment = top[query]!
+    const acted = actual[query]!
+    for (const user of segment) {
+      if (lastIn[user] === 0) covered++
+      lastIn[user] = query + 1
     }
-    steps += top[query]!.length + actual[query]!.length
+    let hits = 0
+    for (const user of acted) if (lastIn[user] === query + 1) hits++
+    steps += segment.length + acted.length
     if (steps > stepsMax) {
       steps = 0
       await setImmediate()
     }
     hitSum += hits
-    recalls.push(hits / Math.min(actual[query]!.length, k))
+    recalls.push(hits / Math.min(acted.length, k))
   }
   const queries = Math.max(1, top.length)
   return {
-    coverage: covered.size / userCount,
+    coverage: covered / userCount,
     hits: hitSum / queries,
     recall: recalls.reduce((sum, recall) => sum + recall, 0) / queries,
     recalls,

@@ -8,8 +8,8 @@ import {
   type UserFeature,
   userFeatures,
 } from '../engine.ts'
-import { evenBlocks, sharedFloats32, sharedInts } from './arrays.ts'
-import { type Asked, evidenceArgs, queriesTogether } from './asked.ts'
+import { sharedFloats32, sharedInts } from './arrays.ts'
+import { type Asked, evidenceArgs, queryBlocks } from './asked.ts'
 import type { Fitted } from './fitted.ts'
 import type { Kernel } from './kernel.ts'
 import { sharedMask } from './masks.ts'
@@ -91,7 +91,8 @@ export async function rankUsers(
   const out = sharedInts(scores.length * size)
   const logScores = sharedFloats32(scores.length * size)
   const counts = sharedInts(scores.length * requests.length)
-  const blocks = evenBlocks(requests.length, queriesTogether)
+  const longest = requests.reduce((most, { resultCount }) => Math.max(most, resultCount), 0)
+  const blocks = queryBlocks(kernel, requests.length, scores.length * longest)
   const args = {
     evidence: evidenceArgs(fitted, asked),
     ...{ resultStarts, counts, out, logScores },
