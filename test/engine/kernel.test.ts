@@ -1,7 +1,6 @@
 // Protects: the native kernel, on every instruction set of this machine, does what its TypeScript twin does, and
 // whatever it is given ends in a result or an error.
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import {
   emptyFactors,
@@ -24,18 +23,6 @@ const skip = sets.length > 0 ? false : 'the native kernel is not built'
 test('a machine with the native kernel has the instructions that every machine has', { skip }, () =>
   assert(sets.includes('plain')),
 )
-
-test('the threads of the engine get the processors that nobody else wants', {
-  skip: skip || (process.platform !== 'linux' && 'only Linux has such threads'),
-}, async () => {
-  await reference.init(100, 32, 1, 3, signal)
-  // Field 41 of a thread's numbers in proc(5), from 3 on after its name: the policy; 5 is SCHED_IDLE.
-  const policies = readdirSync('/proc/self/task').map(
-    (thread) =>
-      readFileSync(`/proc/self/task/${thread}/stat`, 'utf8').split(') ')[1]!.split(' ')[38],
-  )
-  assert(policies.includes('5') && policies.includes('0'), String(policies))
-})
 
 for (const instructions of sets) {
   const native = testKernel(instructions)

@@ -1,7 +1,7 @@
 // Protects: evidence and ranks of the native kernel are those of its TypeScript twin, on every instruction set.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Score } from '../../src/engine/engine.ts'
+import { evidenceFeatures, type Score, userFeatures } from '../../src/engine/engine.ts'
 import { sharedFloats32, sharedInts } from '../../src/engine/local/arrays.ts'
 import { askForItems, findEvidence } from '../../src/engine/local/asked.ts'
 import { factorise } from '../../src/engine/local/factorise.ts'
@@ -9,6 +9,7 @@ import { type Fitted, fit } from '../../src/engine/local/fitted.ts'
 import type { BothPairs, Kernel } from '../../src/engine/local/kernel.ts'
 import { nativeInstructions } from '../../src/engine/local/native.ts'
 import { rankUsers } from '../../src/engine/local/score.ts'
+import { placesOf, someUsers } from '../../src/engine/local/someUsers.ts'
 import { testKernel } from './testKernel.ts'
 import { close, randomPairs } from './testPairs.ts'
 
@@ -18,55 +19,86 @@ const { signal } = new AbortController()
 for (const instructions of nativeInstructions()) {
   const both = [testKernel(instructions), reference] as const
 
-  test(`${instructions}: evidence and ranks are those of the twin`, async () => {
-    const pairs = randomPairs(500, 60, 12)
-    const fitted = await fittedOf(reference, pairs)
-    const sets = [[0], [7], [3, 9, 40], [59], [1], [2], [4], [5], [6, 8]].map((items) =>
-      Uint32Array.from(items),
-    )
-    const asked = await askForItems(reference, fitted, sets, signal)
-    const [ours, theirs] = await Promise.all(
-      both.map((kernel) => findEvidence(kernel, fitted, asked, signal)),
-    )
-    close(ours!, theirs!, 1e-4)
-    const mask = new Uint8Array(63).fill(0b0110_1110)
-    const requests = asked.map((each, n) => ({
-      asked: each,
-      resultCount: [1, 25, 500, 5000][n % 4]!,
-      mask: n % 3 === 0 ? mask : undefined,
-    }))
-    const scores: Score[] = [
-      {
-        name: 'some',
-        terms: [
-          { feature: 'constant', weight: -2 },
-          { feature: 'affinity', offset: 0.01, weight: 0.7 },
-          { feature: 'neighbourhoodNewest', offset: 0.003, weight: 0.4 },
-          { feature: 'own', offset: 10, relative: true, weight: -0.3 },
-          { feature: 'profileNewer', offset: 0.003, weight: 0.2 },
-          { feature: 'events', weight: 0.5 },
-          { feature: 'users', weight: 0.1 },
-        ],
-      },
-      { name: 'constant', terms: [{ feature: 'constant', weight: 1 }] },
-    ]
-    const [rank, expected] = await Promise.all(
-      both.map((kernel) => rankUsers(kernel, fitted, requests, scores, signal)),
-    )
-    for (const [n, lists] of rank!.entries())
-      for (const [query, { users, logScores }] of lists.entries()) {
-        const twin = expected![n]![query]!
-        assert.equal(users.length, twin.users.length)
-        close(logScores, twin.logScores, 1e-4)
-        // Where two differ less than rounding, either may come first.
-        for (const [place, user] of users.entries())
-          if (user !== twin.users[place]) {
-            const near = logScores.map((score) => Math.abs(score - logScores[place]!))
-            assert(near.filter((distance) => distance < 1e-4).length > 1)
-          }
-      }
-  })
+  // The kernel goes through 12,288 users at a time.
+  for (const userCount of [500, 30_000])
+    test(`${instructions}: evidence and ranks of ${userCount} users are those of the twin`, async () => {
+      const pairs = randomPairs(userCount, 60, 12)
+      const fitted = await fittedOf(reference, pairs)
+      const sets = [[0], [7], [3, 9, 40], [59], [1], [2], [4], [5], [6, 8]].map((items) =>
+        Uint32Array.from(items),
+      )
+      const asked = await askForItems(reference, fitted, sets, signal)
+      const [ours, theirs] = await Promise.all(
+        both.map((kernel) => findEvidence(kernel, fitted, asked, signal)),
+      )
+      close(ours!, theirs!, 1e-4)
+      const mask = new Uint8Array(Math.ceil(userCount / 8)).fill(0b0110_1110)
+      const requests = asked.map((each, n) => ({
+        asked: each,
+        resultCount: [1, 25, 500, 5000][n % 4]!,
+        mask: n % 3 === 0 ? mask : undefined,
+      }))
+      const scores: Score[] = [
+        {
+          name: 'some',
+          terms: [
+            { feature: 'constant', weight: -2 },
+            { feature: 'affinity', offset: 0.01, weight: 0.7 },
+            { feature: 'neighbourhoodNewest', offset: 0.003, weight: 0.4 },
+            { feature: 'own', offset: 10, relative: true, weight: -0.3 },
+            { feature: 'profileNewer', offset: 0.003, weight: 0.2 },
+            { feature: 'events', weight: 0.5 },
+            { feature: 'users', weight: 0.1 },
+          ],
+        },
+        { name: 'constant', terms: [{ feature: 'constant', weight: 1 }] },
+      ]
+      const [rank, expected] = await Promise.all(
+        both.map((kernel) => rankUsers(kernel, fitted, requests, scores, signal)),
+      )
+      for (const [n, lists] of rank!.entries())
+        for (const [query, { users, logScores }] of lists.entries()) {
+          const twin = expected![n]![query]!
+          assert.equal(users.length, twin.users.length)
+          close(logScores, twin.logScores, 1e-4)
+          // Where two differ less than rounding, either may come first.
+          for (const [place, user] of users.entries())
+            if (user !== twin.users[place]) {
+              const near = logScores.map((score) => Math.abs(score - logScores[place]!))
+              assert(near.filter((distance) => distance < 1e-4).length > 1)
+            }
+        }
+    })
 }
+
+test('what is known of some users is what is known of them among all', async () => {
+  const fitted = await fittedOf(reference, randomPairs(400, 60, 12))
+  const chosen = Uint32Array.from({ length: 130 }, (_, n) => 3 * n + 2)
+  const { known, placeOf } = someUsers(fitted, chosen)
+  const asked = await askForItems(reference, fitted, [Uint32Array.of(7, 9)], signal)
+  const all = await findEvidence(reference, fitted, asked, signal)
+  const some = await findEvidence(reference, known, asked, signal)
+  for (const [place, user] of chosen.entries()) {
+    assert.equal(placeOf[user], place)
+    for (let kind = 0; kind < evidenceFeatures.length; kind++)
+      assert.equal(some[kind * chosen.length + place], all[kind * 400 + user])
+    for (const name of userFeatures)
+      assert.equal(known.features[name][place], fitted.features[name][user])
+  }
+  const places = placesOf(Uint32Array.of(1, 2, 5, 6, 398), { known, placeOf })
+  assert.deepEqual([...places], [0, 1])
+})
+
+test('users of an item that do not ascend are refused', async () => {
+  for (const kernel of nativeInstructions().map((instructions) => testKernel(instructions))) {
+    const fitted = await fittedOf(reference, randomPairs(30_000, 60, 12))
+    const asked = await askForItems(reference, fitted, [Uint32Array.of(7)], signal)
+    fitted.pairs.byItem.columns.reverse()
+    await assert.rejects(findEvidence(kernel, fitted, asked, signal), /must ascend/)
+    fitted.pairs.byItem.columns.fill(40_000)
+    await assert.rejects(findEvidence(kernel, fitted, asked, signal), /past the users/)
+  }
+})
 
 /** All that is made of pairs as events an hour apart; item n has the trait n % 7. */
 async function fittedOf(kernel: Kernel, { byUser, byItem }: BothPairs): Promise<Fitted> {

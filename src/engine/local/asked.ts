@@ -8,6 +8,7 @@ import { evenBlocks, sharedFloats32, sharedInts } from './arrays.ts'
 import type { Fitted } from './fitted.ts'
 import type { Kernel } from './kernel.ts'
 import type { Columns, EvidenceArgs, Lists } from './rankUsers.ts'
+import type { KnownUsers } from './someUsers.ts'
 
 /** Indexes, ascending or not, and a weight of each. */
 export type Weighted = { columns: Uint32Array; weights: Float32Array }
@@ -202,8 +203,8 @@ export function sum(lists: Weighted[]): Weighted {
 }
 
 /** What the kernel needs to find the evidence for these queries. */
-export function evidenceArgs(fitted: Fitted, asked: Asked[]): EvidenceArgs {
-  const { users, pairs, history, traitUsers, features } = fitted
+export function evidenceArgs(known: KnownUsers, asked: Asked[]): EvidenceArgs {
+  const { users, pairs, history, traitUsers, features } = known
   const { width } = users
   const queryStarts = sharedInts(asked.length + 1)
   for (const [n, { rows }] of asked.entries())
@@ -242,16 +243,16 @@ function columnsOf(lists: Uint32Array[]): Columns {
   return { starts, columns }
 }
 
-/** Evidence of all users for each query: queries x evidenceFeatures x users. */
+/** Evidence of users for each query: queries x evidenceFeatures x users. */
 export async function findEvidence(
   kernel: Kernel,
-  fitted: Fitted,
+  known: KnownUsers,
   asked: Asked[],
   signal: AbortSignal,
 ): Promise<Float32Array> {
-  const out = sharedFloats32(asked.length * evidenceFeatures.length * fitted.users.rowCount)
+  const out = sharedFloats32(asked.length * evidenceFeatures.length * known.users.rowCount)
   const blocks = queryBlocks(kernel, asked.length)
-  const args = { evidence: evidenceArgs(fitted, asked), blocks, out }
+  const args = { evidence: evidenceArgs(known, asked), blocks, out }
   await kernel.run('findEvidence', args, blocks.length - 1, signal)
   return out
 }

@@ -7,6 +7,7 @@ import type { Kernel } from './kernel.ts'
 import type { Events } from './prepare.ts'
 import { type Random, sample, systematicSample } from './random.ts'
 import { termValue } from './score.ts'
+import { someUsers } from './someUsers.ts'
 import type { Ranges } from './split.ts'
 
 /** How queries for sets of items are asked: `askForItems`, or `askForNewItems` as if the items had no events. */
@@ -78,7 +79,6 @@ export async function examplesOf(
   draw: Random,
   signal: AbortSignal,
 ): Promise<Examples> {
-  const userCount = fitted.users.rowCount
   const acted = actedOf(heldOut, sets, fitted)
   const activity = fitted.features.activity.map(Math.exp)
   const examples: Examples = {
@@ -92,28 +92,31 @@ export async function examplesOf(
     examples.targets.push(target)
     examples.weights.push(weight)
     for (let k = 0; k < evidenceFeatures.length; k++)
-      examples.evidence.push(own[k * userCount + user]!)
+      examples.evidence.push(own[k * userCount + placeOf[user]!]!)
   }
-  const known = new Uint32Array(userCount)
-    .map((_, user) => user)
-    .filter((user) => fitted.features.events[user]! > 0)
-  const pool = Uint32Array.from(sample(known.length, poolMax, draw), (n) => known[n]!)
-  const share = pool.length / known.length
+  const everybody = new Uint32Array(fitted.users.rowCount).map((_, user) => user)
+  const withEvents = everybody.filter((user) => fitted.features.events[user]! > 0)
+  const pool = Uint32Array.from(sample(withEvents.length, poolMax, draw), (n) => withEvents[n]!)
+  const share = pool.length / withEvents.length
+  const chosen = sample(asked.length, queriesMax, draw)
+  const looked = new Set(pool)
+  for (const query of chosen) for (const user of acted[query]!.keys()) looked.add(user)
+  const { known, placeOf } = someUsers(fitted, Uint32Array.from(looked).sort())
+  const userCount = known.users.rowCount
   const size = evidenceFeatures.length * userCount
   const atOnce = Math.min(queriesAtOnce, Math.max(1, Math.floor(evidenceMax / size)))
-  const chosen = sample(asked.length, queriesMax, draw)
   for (let from = 0; from < chosen.length; from += atOnce)
     await withMemory(async () => {
       const some = chosen.subarray(from, from + atOnce)
       const found = await findEvidence(
         kernel,
-        fitted,
+        known,
         Array.from(some, (n) => asked[n]!),
         signal,
       )
       for (const [n, query] of some.entries()) {
         const own = found.subarray(n * size, (n + 1) * size)
-        const { likely, rest } = othersOf(pool, activity, acted[query]!, own, draw)
+        const { likely, rest } = othersOf(pool, activity, acted[query]!, own, placeOf, draw)
         const positives = Uint32Array.from(acted[query]!.keys())
         for (const [list, count, target, of] of [
           [positives, actedMax, 1, 1],
@@ -135,15 +138,17 @@ function othersOf(
   activity: Float32Array,
   acted: Map<number, number>,
   evidence: Float32Array,
+  placeOf: Uint32Array,
   draw: Random,
 ) {
-  const userCount = activity.length
+  const userCount = evidence.length / evidenceFeatures.length
   const ownAt = evidenceFeatures.indexOf('own') * userCount
   const nearAt = evidenceFeatures.indexOf('neighbourhood') * userCount
   const others = pool.filter((user) => !acted.has(user))
   const rough = Float32Array.from(others, (user) => {
-    const own = Math.min(1, evidence[ownAt + user]!)
-    return (evidence[user]! + evidence[nearAt + user]! + own / 2 + 1e-3) * activity[user]!
+    const place = placeOf[user]!
+    const own = Math.min(1, evidence[ownAt + place]!)
+    return (evidence[place]! + evidence[nearAt + place]! + own / 2 + 1e-3) * activity[user]!
   })
   const looked = sample(others.length, lookedMax, draw)
   const sorted = Float32Array.from(looked, (at) => rough[at]!).sort()

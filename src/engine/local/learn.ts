@@ -2,7 +2,6 @@ import { type ModelDocument, queryFeatures, type Score, type ScoreTerm } from '.
 import { withMemory } from './arrays.ts'
 import type { Asked } from './asked.ts'
 import type { Candidate, Candidates } from './candidates.ts'
-import type { TestQueries } from './evaluate.ts'
 import {
   type Ask,
   type Examples,
@@ -19,6 +18,7 @@ import { onePercent, type SegmentMetrics, segmentMetrics } from './metrics.ts'
 import { poissonRegression } from './poisson.ts'
 import { random, sample } from './random.ts'
 import { rankUsers } from './score.ts'
+import { type KnownUsers, placesOf, usersAtRandom } from './someUsers.ts'
 
 export type Learned = Pick<ModelDocument, 'score' | 'candidates' | 'interactionsPerUser'>
 
@@ -27,6 +27,8 @@ const blendRidge = 2e-3
 const levelRidge = 1e-4
 /** Rates below say as little; their weights would be 0 as float32, and what happened over them infinite. */
 const saidMin = 1e-30
+/** Users that candidates are compared on, at random, are no more. */
+const comparedUsers = 1_000_000
 /** Queries that candidates are compared on are no more than make so many scores of each, but at least so many. */
 const evaluatedMax = 10_000_000
 const comparedMin = 100
@@ -48,7 +50,8 @@ export async function learn(
     return { score, candidates: [], interactionsPerUser: 1 }
   }
   const draw = random(seed, examplesSeed)
-  const most = Math.floor(evaluatedMax / fitted.users.rowCount)
+  const some = usersAtRandom(fitted, comparedUsers, draw)
+  const most = Math.floor(evaluatedMax / some.known.users.rowCount)
   const wanted = Math.min(queriesMax, Math.max(exampleQueries, most))
   const queries = Array.from(
     sample(heldOut.queries.length, wanted, draw),
@@ -69,15 +72,11 @@ export async function learn(
   const scores: Score[] = []
   for (const candidate of candidates.all)
     scores.push(await fitCandidate(candidate, examples, fitted, signal))
-  const compared = Array.from(sample(queries.length, Math.max(comparedMin, most), draw))
-  const metrics = await evaluate(
-    kernel,
-    fitted,
-    compared.map((n) => queries[n]!),
-    compared.map((n) => asked[n]!),
-    scores,
-    signal,
-  )
+  const compared = Array.from(sample(queries.length, Math.max(comparedMin, most), draw), (n) => ({
+    actual: placesOf(queries[n]!.actual, some),
+    asked: asked[n]!,
+  })).filter(({ actual }) => actual.length > 0)
+  const metrics = await evaluate(kernel, some.known, compared, scores, signal)
   let best = scores[bestOf(metrics.map(({ recalls }) => recalls))]!
   if (heldOut.sets) {
     const level = await levelExamples(kernel, fitted, heldOut, heldOut.sets, ask, draw, signal)
@@ -199,35 +198,28 @@ async function levelled(
   return { ...score, terms: [...sums, ...others] }
 }
 
-/** Metrics of each score on the queries. */
+/** Metrics of each score on queries on which these users acted. */
 export async function evaluate(
   kernel: Kernel,
-  fitted: Fitted,
-  queries: TestQueries,
-  asked: Asked[],
+  known: KnownUsers,
+  queries: { asked: Asked; actual: Uint32Array }[],
   scores: Score[],
   signal: AbortSignal,
 ): Promise<SegmentMetrics[]> {
-  let known = 0
-  for (const events of fitted.features.events) if (events > 0) known++
-  const { events } = fitted.features
+  const { events } = known.features
+  const userCount = events.reduce((count, each) => count + Number(each > 0), 0)
   const mask =
-    known < events.length ? maskOf(events.length, (user) => events[user]! > 0) : undefined
+    userCount < events.length ? maskOf(events.length, (user) => events[user]! > 0) : undefined
   return withMemory(async () => {
-    const resultCount = onePercent(known)
-    const requests = asked.map((each) => ({ asked: each, resultCount, mask }))
-    const lists = await rankUsers(kernel, fitted, requests, scores, signal)
+    const resultCount = onePercent(userCount)
+    const requests = queries.map(({ asked }) => ({ asked, resultCount, mask }))
+    const lists = await rankUsers(kernel, known, requests, scores, signal)
     const actual = queries.map((query) => query.actual)
     const metrics: SegmentMetrics[] = []
-    for (const list of lists)
-      metrics.push(
-        await segmentMetrics(
-          list.map(({ users }) => users),
-          actual,
-          known,
-          events.length,
-        ),
-      )
+    for (const list of lists) {
+      const top = list.map(({ users }) => users)
+      metrics.push(await segmentMetrics(top, actual, userCount, events.length))
+    }
     return metrics
   })
 }

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { isMainThread } from 'node:worker_threads'
 import type { KernelChoice } from '../../config.ts'
 import { CannotStart } from '../../errors.ts'
 import type { ReferenceVerb, Verbs } from './reference.ts'
@@ -108,11 +107,9 @@ export const alignedFrom = (buffer: SharedArrayBuffer): number =>
 export const giveBack = (bytes: Uint8Array): void => addon?.giveBack(bytes)
 
 /**
- * Lets whoever answers requests go before the calling thread and those that it starts later: on Linux with the native
- * kernel it gets the processors that nobody else wants, without it a lower priority. Elsewhere a priority is one of the
- * whole process, so that only a process's main thread lowers it.
+ * Lets every other process go before this one and the threads it starts later: on Linux with the native kernel it gets the
+ * processors that nobody else wants, elsewhere a lower priority. For the main thread.
  */
 export function runInBackground(): void {
-  if (addon?.runInBackground()) return
-  if (isMainThread || platform === 'linux') setPriority(5)
+  if (!addon?.runInBackground()) setPriority(5)
 }

@@ -10,10 +10,10 @@ import {
 } from '../engine.ts'
 import { sharedFloats32, sharedInts } from './arrays.ts'
 import { type Asked, evidenceArgs, queryBlocks } from './asked.ts'
-import type { Fitted } from './fitted.ts'
 import type { Kernel } from './kernel.ts'
 import { sharedMask } from './masks.ts'
 import type { RankForm } from './rankUsers.ts'
+import type { KnownUsers } from './someUsers.ts'
 
 /** What is known of a user and a query: what a term is made of. */
 export type Known = {
@@ -77,7 +77,7 @@ export type RankRequest = { asked: Asked; resultCount: number; mask: Uint8Array 
 /** The best users of each query under each score: lists[score][query]. */
 export async function rankUsers(
   kernel: Kernel,
-  fitted: Fitted,
+  known: KnownUsers,
   requests: RankRequest[],
   scores: Score[],
   signal: AbortSignal,
@@ -86,7 +86,7 @@ export async function rankUsers(
   const asked = requests.map((request) => request.asked)
   const resultStarts = sharedInts(requests.length + 1)
   for (const [n, { resultCount }] of requests.entries())
-    resultStarts[n + 1] = resultStarts[n]! + Math.min(resultCount, fitted.users.rowCount)
+    resultStarts[n + 1] = resultStarts[n]! + Math.min(resultCount, known.users.rowCount)
   const size = resultStarts[requests.length]!
   const out = sharedInts(scores.length * size)
   const logScores = sharedFloats32(scores.length * size)
@@ -94,7 +94,7 @@ export async function rankUsers(
   const longest = requests.reduce((most, { resultCount }) => Math.max(most, resultCount), 0)
   const blocks = queryBlocks(kernel, requests.length, scores.length * longest)
   const args = {
-    evidence: evidenceArgs(fitted, asked),
+    evidence: evidenceArgs(known, asked),
     ...{ resultStarts, counts, out, logScores },
     blocks,
     forms: scores.map((score) => rankForm(score, asked)),

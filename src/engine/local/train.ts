@@ -114,7 +114,8 @@ async function measure(rounds: Rounds, older: Ranges, newer: Ranges) {
     const { queries } = await heldOutQueries(rounds, fitted, newer)
     const sets = queries.map(({ items }) => items)
     const asked = await askForItems(kernel, fitted, sets, run.signal)
-    const [metrics] = await evaluate(kernel, fitted, queries, asked, [score], run.signal)
+    const judged = queries.map(({ actual }, n) => ({ actual, asked: asked[n]! }))
+    const [metrics] = await evaluate(kernel, fitted, judged, [score], run.signal)
     return namedMetrics(metrics!)
   })
 }

@@ -1,10 +1,12 @@
+import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
-import { runInBackground, withNative } from './native.ts'
+import { withNative } from './native.ts'
 import { reference } from './reference.ts'
 import { sharedSlots, type ThreadData, type ThreadReply, type ThreadRequest } from './verbs.ts'
 
 const { instructions } = workerData as ThreadData
-runInBackground()
+// Whoever answers requests goes first. Elsewhere this would hold for the whole process.
+if (process.platform === 'linux') setPriority(5)
 const verbs = withNative(reference, instructions)
 
 /** Entry of a worker thread: answers each request once no block of it is left to take. */
