@@ -99,7 +99,7 @@ export const settings = {
   kernel: {
     default: 'auto',
     means:
-      'which code computes: `auto` takes the native kernel with the fastest instructions of the machine, or the TypeScript reference where it is not built; `avx512`, `avx2`, `neon`, `plain` (native) or `reference` forces one',
+      'which code computes: `auto` takes the native kernel with the fastest instructions of the machine, or the TypeScript reference where it is not built; `avx512bf16`, `avx512`, `avx2`, `neon`, `plain` (native) or `reference` forces one',
   },
   memory: {
     default: '',
@@ -120,7 +120,15 @@ export const settings = {
   },
 } as const satisfies Record<string, { default: string; means: string }>
 
-const kernelChoices = ['auto', 'avx512', 'avx2', 'neon', 'plain', 'reference'] as const
+const kernelChoices = [
+  'auto',
+  'avx512bf16',
+  'avx512',
+  'avx2',
+  'neon',
+  'plain',
+  'reference',
+] as const
 
 /** Which code computes: one by name, or `auto` for the fastest that the machine can run. */
 export type KernelChoice = (typeof kernelChoices)[number]

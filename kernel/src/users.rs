@@ -1,7 +1,7 @@
 //! The best users of each query.
 //!
-//! Where the machine multiplies bfloat16, a first look at twice the speed tells which users may reach a list's floor at
-//! all, and only these are scored. What is dropped is proved to lie below, so that lists stay exact.
+//! With instructions that multiply bfloat16, a first look at twice the speed tells which users may reach a list's floor
+//! at all, and only these are scored. What is dropped is proved to lie below, so that lists stay exact.
 
 use crate::best::Best;
 use crate::door::{Call, In, Indexes, Out, require, width_of};
@@ -154,14 +154,18 @@ impl TopUsers<'_> {
                     floors.0.iter_mut().zip(lists.iter()).for_each(|(floor, list)| *floor = list.floor);
                     passed.clear();
                     for (user, scores) in range.clone().zip(scores.iter()) {
-                        let weight = weights.map_or(1.0, |all| all[user]);
                         let mut weighed = Aligned([0.0; PANEL]);
-                        for (to, score) in weighed.0.iter_mut().zip(scores) {
-                            *to = weigh(*score, weight);
-                        }
+                        let weighed = match weights {
+                            None => scores,
+                            Some(all) => {
+                                let pairs = weighed.0.iter_mut().zip(scores);
+                                pairs.for_each(|(to, score)| *to = weigh(*score, all[user]));
+                                &weighed.0
+                            }
+                        };
                         let mut above = 0u32;
                         for k in (0..PANEL).step_by(S::LANES) {
-                            let (a, b) = (&weighed.0[k..], &floors.0[k..]);
+                            let (a, b) = (&weighed[k..], &floors.0[k..]);
                             above |= unsafe { S::above(S::load(a.as_ptr()), S::load(b.as_ptr())) } << k;
                         }
                         while above != 0 {
@@ -173,7 +177,7 @@ impl TopUsers<'_> {
                             if is_look {
                                 passed.push((user, column));
                             } else {
-                                floors.0[column] = lists[column].add(weighed.0[column], user as u32);
+                                floors.0[column] = lists[column].add(weighed[column], user as u32);
                             }
                         }
                     }
