@@ -79,20 +79,3 @@ fn advise(_bytes: &[u8], _advice: i32) {
         unsafe { madvise(pages.as_ptr(), pages.len() & !4095, _advice) };
     }
 }
-
-/// Lets every other thread go before the calling one and those that it starts later; false where the system has no such
-/// choice. Linux, by sched_setscheduler(2).
-#[napi]
-pub fn run_in_background() -> bool {
-    #[cfg(target_os = "linux")]
-    {
-        const IDLE: i32 = 5;
-        unsafe extern "C" {
-            fn sched_setscheduler(thread: i32, policy: i32, priority: *const i32) -> i32;
-        }
-        // SAFETY: thread 0 is the calling one; the number is all that the structure has.
-        unsafe { sched_setscheduler(0, IDLE, &0) == 0 }
-    }
-    #[cfg(not(target_os = "linux"))]
-    false
-}

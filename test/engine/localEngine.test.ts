@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -10,7 +9,6 @@ import { type Duck, withConnection } from '../../src/data/duck.ts'
 import { openItems } from '../../src/data/itemAttributes.ts'
 import type { Run, Snapshot, TrainingPlan } from '../../src/engine/engine.ts'
 import { localEngine } from '../../src/engine/local/engine.ts'
-import { nativeInstructions } from '../../src/engine/local/native.ts'
 import { JobFailure } from '../../src/errors.ts'
 import { asked, bench, idsOf, plan, quiet, twoCommunities, write } from './communities.ts'
 import { kernelChoice } from './testKernel.ts'
@@ -244,25 +242,6 @@ test('a training is a process of its own, which takes next to nothing of the one
   const [ownMs, allMs] = [(user + system) / 1000, performance.now() - began]
   t.diagnostic(`${ownMs} of ${allMs} ms`)
   assert(ownMs < 0.1 * allMs, `${ownMs} of ${allMs} ms`)
-})
-
-const skip =
-  (process.platform !== 'linux' && 'only Linux schedules so') ||
-  (nativeInstructions().length === 0 && 'the native kernel is not built')
-
-test('a training gets the processors that nobody else wants', { skip }, async (t) => {
-  const { folder, duck, engine } = await bench(t)
-  const snapshot = await twoCommunities(folder, duck)
-  const policies = new Set<string>()
-  const look = () => {
-    const { stdout } = spawnSync('pgrep', ['-f', '-P', `${process.pid}`, 'trainProcess'])
-    // Field 41 of the numbers in proc(5), from 3 on after the name: the policy; 5 is SCHED_IDLE.
-    const stat = readFileSync(`/proc/${String(stdout).trim()}/stat`, 'utf8')
-    policies.add(stat.split(') ')[1]!.split(' ')[38]!)
-  }
-  const run: Run = { ...quiet, progress: (phase) => void (phase === 'choose' && look()) }
-  await engine.train(plan, snapshot, join(folder, 'model'), run)
-  assert.deepEqual([...policies], ['5'])
 })
 
 test('a training that is stopped in the midst of it ends with its process', async (t) => {

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { KernelChoice } from '../../config.ts'
 import { CannotStart } from '../../errors.ts'
@@ -11,7 +10,6 @@ type Addon = {
   instructionSets(): Instructions[]
   alignedFrom(bytes: Uint8Array): number
   giveBack(bytes: Uint8Array): void
-  runInBackground(): boolean
   run(
     verb: ReferenceVerb,
     set: Instructions,
@@ -105,11 +103,3 @@ export const alignedFrom = (buffer: SharedArrayBuffer): number =>
 
 /** Gives the memory of a buffer that nobody uses any more to the system, where the native kernel can; it holds zeros then. */
 export const giveBack = (bytes: Uint8Array): void => addon?.giveBack(bytes)
-
-/**
- * Lets every other process go before this one and the threads it starts later: on Linux with the native kernel it gets the
- * processors that nobody else wants, elsewhere a lower priority. For the main thread.
- */
-export function runInBackground(): void {
-  if (!addon?.runInBackground()) setPriority(5)
-}

@@ -1,16 +1,17 @@
+import { setPriority } from 'node:os'
 import { openDuck, withConnection } from '../../data/duck.ts'
 import { JobFailure } from '../../errors.ts'
 import type { Run } from '../engine.ts'
 import { foldIn } from './foldIn.ts'
 import { threadKernel } from './kernel.ts'
 import { writeModel } from './modelFiles.ts'
-import { runInBackground } from './native.ts'
 import { openThreads } from './threads.ts'
 import { train } from './train.ts'
 import type { TrainingData, TrainingNews } from './trainings.ts'
 
 // Entry of the process of one training. Its first message is what to train, the second stops it.
-runInBackground()
+// Whoever answers requests goes first.
+setPriority(5)
 // Without the server nobody wants the model; nothing of it needs a clean end.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 // Terminals and service managers signal every process; what is to stop, the server tells.
