@@ -89,16 +89,16 @@ test('what is known of some users is what is known of them among all', async () 
   assert.deepEqual([...places], [0, 1])
 })
 
-test('users of an item that do not ascend are refused', async () => {
-  for (const kernel of nativeInstructions().map((instructions) => testKernel(instructions))) {
+for (const instructions of nativeInstructions())
+  test(`${instructions}: users of an item that do not ascend are refused`, async () => {
+    const kernel = testKernel(instructions)
     const fitted = await fittedOf(reference, randomPairs(30_000, 60, 12))
     const asked = await askForItems(reference, fitted, [Uint32Array.of(7)], signal)
     fitted.pairs.byItem.columns.reverse()
     await assert.rejects(findEvidence(kernel, fitted, asked, signal), /must ascend/)
     fitted.pairs.byItem.columns.fill(40_000)
     await assert.rejects(findEvidence(kernel, fitted, asked, signal), /past the users/)
-  }
-})
+  })
 
 /** All that is made of pairs as events an hour apart; item n has the trait n % 7. */
 async function fittedOf(kernel: Kernel, { byUser, byItem }: BothPairs): Promise<Fitted> {
