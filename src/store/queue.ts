@@ -36,6 +36,21 @@ export type Queue = {
   close(): Promise<void>
 }
 
+async function begin(boss: PgBoss): Promise<void> {
+  await boss.start()
+  for (const kind of jobKinds)
+    if (!(await boss.getQueue(kind)))
+      await boss.createQueue(kind, {
+        notify: true,
+        retryLimit: 1_000_000, // how often a job is tried is the runner's decision
+        retryDelay: 1,
+        retryBackoff: true,
+        retryDelayMax: 3600,
+        expireInSeconds: daySeconds - 1,
+        deleteAfterSeconds: daySeconds,
+      })
+}
+
 /** Opens the queue in a database. A job may run as long as it needs. */
 export async function openQueue(database: Database, log: Logger): Promise<Queue> {
   const boss = new PgBoss({
@@ -49,28 +64,18 @@ export async function openQueue(database: Database, log: Logger): Promise<Queue>
     registerInstance: false,
   })
   boss.on('error', (error) => log.error({ err: error }, 'job queue'))
-  await boss.start().catch(async (error) => {
+  // One that could not begin must not keep the process alive.
+  await begin(boss).catch(async (error) => {
     await boss.stop({ graceful: false })
     throw error
   })
-  for (const kind of jobKinds)
-    if (!(await boss.getQueue(kind)))
-      await boss.createQueue(kind, {
-        notify: true,
-        retryLimit: 1_000_000, // how often a job is tried is the runner's decision
-        retryDelay: 1,
-        retryBackoff: true,
-        retryDelayMax: 3600,
-        expireInSeconds: daySeconds - 1,
-        deleteAfterSeconds: daySeconds,
-      })
   const stopping = new AbortController()
   /**
    * By pg-boss's id: it hands a job that takes more than a day to a
    * second worker, which then waits.
    */
   const running = new Map<string, Promise<void>>()
-  const begin = async (handler: JobHandler, kind: JobKind, arn: string) => {
+  const run = async (handler: JobHandler, kind: JobKind, arn: string) => {
     // What comes while the process ends is left to others, or to the next start.
     if (stopping.signal.aborted) throw new Error('This worker is ending.')
     await handler(kind, arn, stopping.signal).catch((error: unknown) => {
@@ -109,7 +114,7 @@ export async function openQueue(database: Database, log: Logger): Promise<Queue>
           // so that each lane is a worker of its own, not one with `localConcurrency`.
           const worker: string = await boss.work<{ arn: string }>(kind, polling, async ([job]) => {
             const { id, data } = job!
-            const work = running.get(id) ?? begin(handler, kind, data.arn)
+            const work = running.get(id) ?? run(handler, kind, data.arn)
             running.set(id, work)
             await work.finally(() => {
               running.delete(id)

@@ -190,5 +190,5 @@ export function tell(t: TestContext, what: string, load: Load, { active, failed 
     `${what}: ${acknowledged.length} creates acknowledged, ${unanswered.length} not answered, ` +
       `${works.length} jobs ended well, ${failed} ended three processes`,
   )
-  ok(works.length > failed)
+  ok(works.length >= 3)
 }

@@ -72,8 +72,10 @@ test('servers, workers and Postgres killed at random moments of a mixed load', a
       kills.postgres += 1
     }
   }
-  await Promise.all([killServers(), killWorkers(0), killWorkers(1), killPostgres()])
-  isOver = true
+  const killing = [killServers(), killWorkers(0), killWorkers(1), killPostgres()]
+  await Promise.all(killing).finally(() => {
+    isOver = true
+  })
   await loading
   const personalize = client(await server.url)
   const outcome = await allThere(personalize, load)

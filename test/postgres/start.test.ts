@@ -69,6 +69,18 @@ test('a data directory and a database that do not belong together are refused', 
   match(complaint('serve', embedded, ...flags), /has an embedded database/)
 })
 
+test('a process whose job queue cannot be opened says so and ends', async () => {
+  const dataDir = join(folder, 'queue')
+  const flags = databaseFlags(dataDir)
+  // pg-boss starts without looking into this table.
+  ask('alter table pgboss.queue rename to gone', nameOf(dataDir))
+  for (const command of ['serve', 'worker'])
+    match(
+      complaint(command, dataDir, ...flags, '--log-level', 'silent'),
+      /^The database .* cannot be opened; .*"pgboss.queue" does not exist/,
+    )
+})
+
 test('a worker without a database, and a server without jobs or workers', () => {
   match(complaint('worker', folder), /A worker needs a DATABASE_URL/)
   match(complaint('serve', folder, '--jobs', 'false'), /--jobs .* DATABASE_URL/)

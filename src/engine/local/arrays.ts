@@ -89,6 +89,23 @@ export function evenBlocks(count: number, size: number): Uint32Array {
   )
 }
 
+/** Queries whose items are more rows than these share a block with no other. */
+const queryBlockRows = 4096
+
+/** Blocks of at most `most` queries that leave no thread idle; query k has the rows queryStarts[k]..queryStarts[k+1]. */
+export function queryBlocks(queryStarts: Uint32Array, most: number, threadCount: number) {
+  const count = queryStarts.length - 1
+  const size = Math.max(1, Math.min(most, Math.ceil(count / threadCount)))
+  const blocks = [0]
+  for (let query = 1; query < count; query++) {
+    const from = blocks.at(-1)!
+    const rows = queryStarts[query + 1]! - queryStarts[from]!
+    if (query - from >= size || rows > queryBlockRows) blocks.push(query)
+  }
+  if (count > 0) blocks.push(count)
+  return Uint32Array.from(blocks)
+}
+
 /** Blocks of rows with about as much work each: a row costs as much as `rowPairs` pairs and its own pairs. */
 export function pairBlocks({ starts, rowCount }: Pairs, rowPairs: number, size: number) {
   const work = (row: number) => starts[row]! + row * rowPairs

@@ -4,7 +4,7 @@ import {
   type QueryFeature,
   userFeatures,
 } from '../engine.ts'
-import { evenBlocks, sharedFloats32, sharedInts } from './arrays.ts'
+import { queryBlocks, sharedFloats32, sharedInts } from './arrays.ts'
 import type { Fitted } from './fitted.ts'
 import type { Kernel } from './kernel.ts'
 import type { Columns, EvidenceArgs, Lists } from './rankUsers.ts'
@@ -18,15 +18,14 @@ const queriesTogether = 32
 /** Results that the lists of a block have at most; those of one query may be more. */
 const blockResults = 4_000_000
 
-/** Blocks of queries that leave no thread idle. */
-export function queryBlocks(
+/** Blocks of queries for `findEvidence` and `rankUsers`. */
+export function askedBlocks(
   { threadCount }: Kernel,
-  queryCount: number,
+  { queryStarts }: EvidenceArgs,
   resultsPerQuery = 1,
 ): Uint32Array {
-  const fair = Math.ceil(queryCount / threadCount)
   const most = Math.floor(blockResults / Math.max(1, resultsPerQuery))
-  return evenBlocks(queryCount, Math.max(1, Math.min(queriesTogether, fair, most)))
+  return queryBlocks(queryStarts, Math.min(queriesTogether, most), threadCount)
 }
 
 /** A query with all that its evidence is found by. */
@@ -251,8 +250,9 @@ export async function findEvidence(
   signal: AbortSignal,
 ): Promise<Float32Array> {
   const out = sharedFloats32(asked.length * evidenceFeatures.length * known.users.rowCount)
-  const blocks = queryBlocks(kernel, asked.length)
-  const args = { evidence: evidenceArgs(known, asked), blocks, out }
+  const evidence = evidenceArgs(known, asked)
+  const blocks = askedBlocks(kernel, evidence)
+  const args = { evidence, blocks, out }
   await kernel.run('findEvidence', args, blocks.length - 1, signal)
   return out
 }

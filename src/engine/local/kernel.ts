@@ -5,6 +5,7 @@ import {
   type Factors,
   type Pairs,
   pairBlocks,
+  queryBlocks,
   sharedFloats32,
   sharedFloats64,
   sharedInts,
@@ -117,9 +118,8 @@ const scoreBlockUsers = 4096
 /** A block of a half sweep takes about a millisecond: long enough to be worth the call, short enough to stop. */
 const solveBlockPairs = 16_384
 const solveRowPairs = 8
-/** Buffers of one block of queries hold at most so many bytes, and so many item factors. */
+/** Buffers of one block of queries hold at most so many bytes. */
 const topBlockBytes = 128e6
-const topBlockRows = 4096
 
 /** Ids that are joined sooner than another thread is asked. */
 const joinedHere = 4096
@@ -212,9 +212,10 @@ export function threadKernel(threads: Threads, threadCount: number): Kernel {
       const out = sharedInts(forms.length * queries.length * resultCount)
       const counts = sharedInts(forms.length * queries.length)
       const bytes = 8 * forms.length * Math.min(users.rowCount, 2 * resultCount)
-      const blocks = queryBlocks(queries, Math.floor(topBlockBytes / bytes), threadCount)
+      const asked = queryArgs(users, items, queries)
+      const blocks = queryBlocks(asked.queryStarts, Math.floor(topBlockBytes / bytes), threadCount)
       const args = {
-        ...queryArgs(users, items, queries),
+        ...asked,
         ...{ blocks, resultCount, out, counts },
         forms: forms.map((weights) => weights ?? null),
         masks: masks.map((mask) => sharedMask(mask) ?? null),
@@ -279,23 +280,6 @@ function queryArgs(users: Factors, { values, width }: Factors, queries: QueryRow
     for (const item of items)
       rows.set(values.subarray(item * width, (item + 1) * width), row++ * width)
   return { users: users.values, userCount: users.rowCount, width, rows, queryStarts }
-}
-
-/** Blocks of at most `most` queries that leave no thread idle, bounded by their item factors too. */
-function queryBlocks(queries: QueryRows, most: number, threadCount: number): Uint32Array {
-  const fair = Math.ceil(queries.length / threadCount)
-  const size = Math.max(1, Math.min(most, fair))
-  const blocks = [0]
-  let rows = 0
-  queries.forEach(({ items }, query) => {
-    rows += items.length
-    const isFull = query - blocks.at(-1)! >= size || rows > topBlockRows
-    if (query === blocks.at(-1) || !isFull) return
-    blocks.push(query)
-    rows = items.length
-  })
-  if (queries.length > 0) blocks.push(queries.length)
-  return Uint32Array.from(blocks)
 }
 
 const neighbourArgs = (byUser: Pairs, byItem: Pairs, items: Uint32Array) => ({

@@ -9,7 +9,7 @@ import {
   userFeatures,
 } from '../engine.ts'
 import { sharedFloats32, sharedInts } from './arrays.ts'
-import { type Asked, evidenceArgs, queryBlocks } from './asked.ts'
+import { type Asked, askedBlocks, evidenceArgs } from './asked.ts'
 import type { Kernel } from './kernel.ts'
 import { sharedMask } from './masks.ts'
 import type { RankForm } from './rankUsers.ts'
@@ -92,9 +92,10 @@ export async function rankUsers(
   const logScores = sharedFloats32(scores.length * size)
   const counts = sharedInts(scores.length * requests.length)
   const longest = requests.reduce((most, { resultCount }) => Math.max(most, resultCount), 0)
-  const blocks = queryBlocks(kernel, requests.length, scores.length * longest)
+  const evidence = evidenceArgs(known, asked)
+  const blocks = askedBlocks(kernel, evidence, scores.length * longest)
   const args = {
-    evidence: evidenceArgs(known, asked),
+    evidence,
     ...{ resultStarts, counts, out, logScores },
     blocks,
     forms: scores.map((score) => rankForm(score, asked)),

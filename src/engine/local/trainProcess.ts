@@ -12,8 +12,10 @@ import type { TrainingData, TrainingNews } from './trainings.ts'
 // Entry of the process of one training. Its first message is what to train, the second stops it.
 // Whoever answers requests goes first.
 setPriority(5)
-// Without the server nobody wants the model; nothing of it needs a clean end.
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+// Without the server nobody wants the model; nothing of it needs a clean end. The server may have died before.
+const die = () => process.kill(process.pid, 'SIGKILL')
+process.on('disconnect', die)
+if (!process.connected) die()
 // Terminals and service managers signal every process; what is to stop, the server tells.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 process.once('message', (data: TrainingData) => trainOne(data))
