@@ -95,8 +95,13 @@ export async function open(
     closers.push(() => engine.close())
     const models = keepModels({ engine, duck }, log)
     closers.push(() => models.close())
-    const queue = await db.alone(() => openQueue(db, log)).catch(broken(config))
-    closers.push(() => queue.close())
+    const openOurs = async () => {
+      const queue = await openQueue(db, log)
+      // Before the turn ends, which fails where the database dies now.
+      closers.push(() => queue.close())
+      return queue
+    }
+    const queue = await db.alone(openOurs).catch(broken(config))
     const files =
       config.files === 's3' ? s3Files(config) : diskStore({ root: join(dataDir, 's3'), scratch })
     closers.push(() => files.close())
@@ -112,7 +117,7 @@ export async function open(
     const parts = { db, secret, queue, files, duck, engine, models, credentials, rateLimit }
     return { config, worker, scratch, ...parts, log, metrics, traces, clock, close }
   } catch (error) {
-    await close()
+    await close().catch((err) => log.error({ err }))
     throw error
   }
 }

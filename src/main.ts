@@ -39,7 +39,8 @@ try {
 } catch (error) {
   if (!(error instanceof ConfigError || error instanceof CannotStart)) throw error
   process.stderr.write(`${error.message}\n`)
-  process.exitCode = 1
+  // At once: who cannot start must not stay, whatever a library keeps open.
+  process.exit(1)
 }
 
 function help(): string {

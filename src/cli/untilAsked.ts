@@ -25,7 +25,7 @@ export async function untilAsked(
     return listening
   }
   const lines = await begin(keep).catch(async (error) => {
-    await close()
+    await close().catch((err) => ctx.log.error({ err }))
     throw error
   })
   closeWithGrace({ delay: 4500, logger: false }, async ({ err }) => {
