@@ -161,8 +161,11 @@ async function openShared(config: Config, worker: string, log: Logger, closers: 
 }
 
 async function makeFolders(config: Config): Promise<void> {
-  for (const name of dataFolders)
-    await mkdir(join(config.dataDir, name), { recursive: true }).catch(unusable(config))
+  for (const name of dataFolders) {
+    // Files are put into buckets and taken from them; what else is here concerns nobody but this user.
+    const mode = name === 's3' ? 0o777 : 0o700
+    await mkdir(join(config.dataDir, name), { recursive: true, mode }).catch(unusable(config))
+  }
 }
 
 const unusable = ({ dataDir }: Config) => cannotStart(`${dataDir} cannot be the data directory`)

@@ -1,4 +1,13 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { PGlite } from '@electric-sql/pglite'
@@ -99,6 +108,8 @@ export async function openDatabase(folder: string, template: string): Promise<Da
     }
     renameSync(partial, folder)
   }
+  // Postgres writes files for everybody in it.
+  chmodSync(folder, 0o700)
   const pglite = await PGlite.create(folder, { startParams })
   const kysely = new Kysely<Tables>({ dialect: new ExclusivePGliteDialect({ pglite }) })
   return {

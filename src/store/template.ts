@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
@@ -24,10 +24,14 @@ export async function makeTemplate(): Promise<void> {
     const queue = await openQueue(database, pino({ level: 'silent' }))
     await queue.close()
     await database.close()
-    const entries = await readdir(made, { recursive: true, withFileTypes: true })
-    const folders = entries
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => relative(made, join(entry.parentPath, entry.name)))
+    // Who installs may not be who serves; Postgres keeps some files to itself, and lets everybody write the others.
+    await chmod(made, 0o755)
+    const folders: string[] = []
+    for (const entry of await readdir(made, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name)
+      if (entry.isDirectory()) folders.push(relative(made, path))
+      else await chmod(path, 0o644)
+    }
     await writeFile(join(made, folderList), JSON.stringify(folders.sort()))
     if (existsSync(templateFolder)) await rename(templateFolder, join(workshop, 'old'))
     await rename(made, templateFolder)
