@@ -3,6 +3,7 @@
 import { equal } from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { PersonalizeServiceException } from '@aws-sdk/client-personalize'
 import { orLost, type ServerProcess, startProcess } from '../crash/serverProcess.ts'
 import { client } from '../harness.ts'
 import { startPostgres } from '../postgres/postgresServer.ts'
@@ -99,10 +100,10 @@ async function started(dataDir: string, command: 'serve' | 'worker', flags: stri
   }
 }
 
-/** As `orLost`, and what a server answers whose database is gone. */
+/** As `orLost`, and what a server answers whose database is gone, or another process that took a dead server's port. */
 const orFailed = <Answer>(answer: Promise<Answer>): Promise<Answer | undefined> =>
-  orLost(answer).catch((error: { $fault?: string }) => {
-    if (error.$fault !== 'server') throw error
+  orLost(answer).catch((error: Partial<PersonalizeServiceException>) => {
+    if (error.$fault !== 'server' && error.$metadata?.httpStatusCode !== 404) throw error
     return undefined
   })
 
