@@ -100,8 +100,9 @@ export function startProcess(
 export async function serving<Result>(
   dataDir: string,
   work: (personalize: Personalize, server: ServerProcess) => Promise<Result>,
+  flags: string[] = [],
 ): Promise<Result> {
-  const server = startProcess(dataDir)
+  const server = startProcess(dataDir, undefined, flags)
   try {
     const personalize = client(await server.url)
     const result = await work(personalize, server)

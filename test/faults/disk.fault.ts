@@ -5,28 +5,37 @@ import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm, statfs, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { orLost, serving, startProcess } from '../crash/serverProcess.ts'
 import { client } from '../harness.ts'
+import { startPostgres } from '../postgres/postgresServer.ts'
 import { allThere, mixedLoad, prepare, sameBytes, tell } from './load.ts'
 import { chance, times } from './seed.ts'
 
 const fillings = times(3)
 
-test('the disk of an embedded server is full', async (t) => {
+test('the disk of an embedded server is full', (t) => fillAndFree(t, 'embedded'))
+test('the disk of a server and its Postgres is full', (t) => fillAndFree(t, 'postgres'))
+
+async function fillAndFree(t: TestContext, store: 'embedded' | 'postgres') {
   const random = chance(t)
-  const dataDir = await mkdtemp(join(tmpdir(), 'openpersonalize-faults-'))
+  const disk = await mkdtemp(join(tmpdir(), 'openpersonalize-faults-'))
   t.after(async () => {
-    spawnSync('umount', ['--lazy', dataDir])
-    await rm(dataDir, { recursive: true, force: true })
+    spawnSync('umount', ['--lazy', disk])
+    await rm(disk, { recursive: true, force: true })
   })
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=160m', 'tmpfs', dataDir])
+  const options = `size=${store === 'embedded' ? 160 : 260}m,mode=755`
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', disk])
   if (mounted.status !== 0) {
     t.diagnostic(`NOT TRIED: a small disk needs the right to mount: ${mounted.stderr}`)
     return
   }
-  await serving(dataDir, (personalize) => prepare(personalize, dataDir))
+  const postgres = store === 'embedded' ? undefined : await startPostgres(disk)
+  t.after(() => postgres?.stop())
+  const flags = postgres ? ['--database-url', postgres.url, '--lease-seconds', '2'] : []
+  const dataDir = join(disk, 'data')
+  await serving(dataDir, (personalize) => prepare(personalize, dataDir), flags)
   const refusals = { creates: 0, ends: 0, starts: 0 }
   const load = mixedLoad(random, (answer) =>
     orLost(answer).catch((error: { $fault?: string }) => {
@@ -35,11 +44,11 @@ test('the disk of an embedded server is full', async (t) => {
       return undefined
     }),
   )
-  const filler = join(dataDir, 'filler')
+  const filler = join(disk, 'filler')
   for (let filled = 0; filled < fillings; filled++) {
-    const server = startProcess(dataDir)
+    const server = startProcess(dataDir, undefined, flags)
     const personalize = client(await server.url)
-    const { bavail, bsize } = await statfs(dataDir)
+    const { bavail, bsize } = await statfs(disk)
     const left = filled % 2 === 0 ? 0 : Math.floor(random.between(0, 400_000))
     for (let works = 0; works < 2; works++) await load.work(personalize)
     await writeFile(filler, Buffer.alloc(bavail * bsize - left)).catch((error) => {
@@ -55,7 +64,7 @@ test('the disk of an embedded server is full', async (t) => {
     else server.child.kill('SIGTERM')
     const { code, log } = await server.ended
     ok(code === 0 || /No space left|ENOSPC|could not|cannot/.test(log), log.slice(-4000))
-    const again = startProcess(dataDir)
+    const again = startProcess(dataDir, undefined, flags)
     const url = await again.url.catch(() => undefined)
     if (url === undefined) {
       refusals.starts += 1
@@ -64,15 +73,21 @@ test('the disk of an embedded server is full', async (t) => {
     } else again.child.kill('SIGTERM')
     await again.ended
     await rm(filler)
+    // It may have ended, or live on without one of its processes.
+    await postgres?.crash()
   }
-  const outcome = await serving(dataDir, async (personalize) => {
-    const found = await allThere(
-      personalize,
-      load,
-      /No space left|ENOSPC|ended its process 3 times/,
-    )
-    await sameBytes(t, personalize, dataDir, found)
-    return found
-  })
+  const outcome = await serving(
+    dataDir,
+    async (personalize) => {
+      const found = await allThere(
+        personalize,
+        load,
+        /No space left|ENOSPC|ended its process 3 times/,
+      )
+      await sameBytes(t, personalize, dataDir, found)
+      return found
+    },
+    flags,
+  )
   tell(t, `${fillings} times full, refused: ${JSON.stringify(refusals)}`, load, outcome)
-})
+}

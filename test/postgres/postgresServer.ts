@@ -15,19 +15,29 @@ export type PostgresServer = {
   bin: string
   /** Ends it as an administrator would, cutting all connections, and starts it again after `work`. */
   without(work: () => Promise<void>): Promise<void>
-  /** Kills it without a word, and starts it again. */
+  /** Kills it without a word, where it has not ended by itself, and starts it again. */
   crash(): Promise<void>
   /** Ends it and removes its files. */
   stop(): Promise<void>
 }
 
-/** Starts the newest Postgres that is installed here. */
-export async function startPostgres(): Promise<PostgresServer> {
+/** Starts the newest Postgres that is installed here, its files in a new folder of `parent`. */
+export async function startPostgres(parent = tmpdir()): Promise<PostgresServer> {
   const bin = await newestBin()
-  const folder = await mkdtemp(join(tmpdir(), 'openpersonalize-postgres-'))
+  const folder = await mkdtemp(join(parent, 'openpersonalize-postgres-'))
   const options = { ...(await owner(folder)), cwd: folder }
   const data = join(folder, 'data')
-  const flags = ['--username', 'postgres', '--auth', 'trust', '--encoding', 'UTF8', '--no-sync']
+  const flags = [
+    '--username',
+    'postgres',
+    '--auth',
+    'trust',
+    '--encoding',
+    'UTF8',
+    '--no-sync',
+    '--wal-segsize',
+    '1',
+  ]
   const made = spawnSync(join(bin, 'initdb'), ['-D', data, ...flags], options)
   if (made.status !== 0) throw new Error(`initdb fails: ${made.error ?? made.stderr}`)
   const port = await freePort()
@@ -48,9 +58,9 @@ export async function startPostgres(): Promise<PostgresServer> {
   let child = await start()
   const kill = () => void child.kill('SIGQUIT')
   process.once('exit', kill)
-  const end = async () => {
+  const end = async (signal: 'SIGINT' | 'SIGKILL' = 'SIGINT') => {
     const ended = once(child, 'exit')
-    if (child.exitCode === null && child.signalCode === null && child.kill('SIGINT')) await ended
+    if (child.exitCode === null && child.signalCode === null && child.kill(signal)) await ended
   }
   return {
     url,
@@ -61,9 +71,7 @@ export async function startPostgres(): Promise<PostgresServer> {
       child = await start()
     },
     async crash() {
-      const ended = once(child, 'exit')
-      child.kill('SIGKILL')
-      await ended
+      await end('SIGKILL')
       // Its processes end once they see that it is gone; until then a new one refuses their memory.
       for (let tries = 0; ; tries++) {
         const next = await start().catch((error) => {
