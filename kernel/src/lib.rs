@@ -32,6 +32,7 @@ pub fn run(verb: String, set: String, args: Unknown, block: u32, shared: &[i32])
     match verb.as_str() {
         "solveRows" => work::<als::SolveRows>(&set, args, &call),
         "gramBlock" => work::<axes::GramBlock>(&set, args, &call),
+        "principalAxes" => work::<axes::PrincipalAxes>(&set, args, &call),
         "rotateRows" => work::<axes::RotateRows>(&set, args, &call),
         "scoreUsers" => work::<scores::ScoreUsers>(&set, args, &call),
         "topUsers" => work::<users::TopUsers>(&set, args, &call),

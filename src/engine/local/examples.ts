@@ -6,7 +6,7 @@ import type { Fitted } from './fitted.ts'
 import type { Kernel } from './kernel.ts'
 import type { Events } from './prepare.ts'
 import { type Random, sample, systematicSample } from './random.ts'
-import { termValue } from './score.ts'
+import { type Known, termValue } from './score.ts'
 import { someUsers } from './someUsers.ts'
 import type { Ranges } from './split.ts'
 
@@ -144,19 +144,26 @@ function othersOf(
   const userCount = evidence.length / evidenceFeatures.length
   const ownAt = evidenceFeatures.indexOf('own') * userCount
   const nearAt = evidenceFeatures.indexOf('neighbourhood') * userCount
-  const others = pool.filter((user) => !acted.has(user))
-  const rough = Float32Array.from(others, (user) => {
+  const hasActed = new Uint8Array(userCount)
+  for (const user of acted.keys()) hasActed[placeOf[user]!] = 1
+  const others = new Uint32Array(pool.length)
+  const rough = new Float32Array(pool.length)
+  let count = 0
+  for (const user of pool) {
     const place = placeOf[user]!
+    if (hasActed[place] === 1) continue
     const own = Math.min(1, evidence[ownAt + place]!)
-    return (evidence[place]! + evidence[nearAt + place]! + own / 2 + 1e-3) * activity[user]!
-  })
-  const looked = sample(others.length, lookedMax, draw)
+    others[count] = user
+    rough[count++] =
+      (evidence[place]! + evidence[nearAt + place]! + own / 2 + 1e-3) * activity[user]!
+  }
+  const looked = sample(count, lookedMax, draw)
   const sorted = Float32Array.from(looked, (at) => rough[at]!).sort()
   const cut = sorted[Math.floor((1 - likelyShare) * sorted.length)] ?? 0
-  return {
-    likely: others.filter((_, n) => rough[n]! >= cut),
-    rest: others.filter((_, n) => rough[n]! < cut),
-  }
+  const likely: number[] = []
+  const rest: number[] = []
+  for (let n = 0; n < count; n++) (rough[n]! >= cut ? likely : rest).push(others[n]!)
+  return { likely, rest }
 }
 
 /** Known users who acted in the newer part on an item of each set, and how often. */
@@ -228,13 +235,32 @@ export async function levelExamples(
   return { examples, stands }
 }
 
-/** The value of a term in an example. */
-export function valueIn(term: ScoreTerm, examples: Examples, row: number, fitted: Fitted): number {
+/** The values of a term in all examples. */
+export type TermValues = (term: ScoreTerm) => Float64Array
+
+/** Finds the values of each term once: candidates have most of them in common. */
+export function termValues(examples: Examples, fitted: Fitted): TermValues {
+  const known = new Map<string, Float64Array>()
+  return (term) => {
+    const name = JSON.stringify({ ...term, weight: 1 })
+    const values = known.get(name) ?? valuesOf(term, examples, fitted)
+    known.set(name, values)
+    return values
+  }
+}
+
+function valuesOf(term: ScoreTerm, examples: Examples, fitted: Fitted): Float64Array {
   const { asked, query, user, evidence } = examples
-  const at = row * evidenceFeatures.length
-  return termValue(term, {
-    evidence: (feature) => evidence[at + evidenceFeatures.indexOf(feature)]!,
+  let row = 0
+  const known: Known = {
+    evidence: (feature) =>
+      evidence[row * evidenceFeatures.length + evidenceFeatures.indexOf(feature)]!,
     user: (feature) => fitted.features[feature][user[row]!]!,
-    asked: asked[query[row]!]!,
-  })
+    get asked() {
+      return asked[query[row]!]!
+    },
+  }
+  const values = new Float64Array(query.length)
+  for (; row < values.length; row++) values[row] = termValue(term, known)
+  return values
 }

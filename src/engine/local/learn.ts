@@ -9,7 +9,8 @@ import {
   examplesOf,
   type HeldOut,
   levelExamples,
-  valueIn,
+  type TermValues,
+  termValues,
 } from './examples.ts'
 import type { Fitted } from './fitted.ts'
 import type { Kernel } from './kernel.ts'
@@ -69,9 +70,10 @@ export async function learn(
     draw,
     signal,
   )
+  const valuesOf = termValues(examples, fitted)
   const scores: Score[] = []
   for (const candidate of candidates.all)
-    scores.push(await fitCandidate(candidate, examples, fitted, signal))
+    scores.push(await fitCandidate(candidate, examples, valuesOf, signal))
   const compared = Array.from(sample(queries.length, Math.max(comparedMin, most), draw), (n) => ({
     actual: placesOf(queries[n]!.actual, some),
     asked: asked[n]!,
@@ -112,16 +114,17 @@ export function bestOf(recalls: number[][]): number {
 async function fitCandidate(
   { name, columns }: Candidate,
   examples: Examples,
-  fitted: Fitted,
+  valuesOf: TermValues,
   signal: AbortSignal,
 ): Promise<Score> {
   const rowCount = examples.query.length
   const width = columns.length
   const values = new Float32Array(rowCount * width)
-  for (let row = 0; row < rowCount; row++)
-    for (const [k, terms] of columns.entries())
-      for (const term of terms)
-        values[row * width + k]! += term.weight * valueIn(term, examples, row, fitted)
+  for (const [k, terms] of columns.entries())
+    for (const term of terms) {
+      const own = valuesOf(term)
+      for (let row = 0; row < rowCount; row++) values[row * width + k]! += term.weight * own[row]!
+    }
   const { intercept, coefficients } = await poissonRegression(
     {
       ...{ width, values },
@@ -150,8 +153,16 @@ function scoreOf({ name, columns }: Candidate, intercept: number, coefficients: 
   }
 }
 
-const logScoreOf = ({ terms }: Score, examples: Examples, row: number, fitted: Fitted) =>
-  terms.reduce((sum, term) => sum + term.weight * valueIn(term, examples, row, fitted), 0)
+/** Of each example. */
+function logScores({ terms }: Score, examples: Examples, fitted: Fitted): Float64Array {
+  const valuesOf = termValues(examples, fitted)
+  const sums = new Float64Array(examples.query.length)
+  for (const term of terms) {
+    const own = valuesOf(term)
+    for (let row = 0; row < sums.length; row++) sums[row]! += term.weight * own[row]!
+  }
+  return sums
+}
 
 /**
  * The score with the level by which it foresees as many users as acted, also on queries on which nobody did: a Poisson
@@ -167,10 +178,11 @@ async function levelled(
   const values: number[] = []
   const targets: number[] = []
   const weights: number[] = []
+  const logs = logScores(score, examples, fitted)
   for (let row = 0; row < examples.query.length; row++) {
     const query = examples.query[row]!
     const { features } = examples.asked[query]!
-    const said = Math.max(saidMin, Math.exp(logScoreOf(score, examples, row, fitted)))
+    const said = Math.max(saidMin, Math.exp(logs[row]!))
     values.push(...queryFeatures.map((feature) => features[feature]))
     // What happened is Poisson with the rate said x exp(level).
     targets.push(examples.targets[row]! / said)

@@ -23,6 +23,7 @@ type Addon = {
 const nativeVerbs = [
   'solveRows',
   'gramBlock',
+  'principalAxes',
   'rotateRows',
   'scoreUsers',
   'topUsers',

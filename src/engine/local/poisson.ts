@@ -58,11 +58,13 @@ export async function poissonRegression(
     for (let row = 0; row < count; row++) {
       const weight = weights[row]! / weightSum
       const rate = Math.exp(eta[row]!)
+      const excess = weight * (rate - targets[row]!)
+      const curvature = weight * rate
       const at = row * size
-      for (let i = 0; i < size; i++) {
-        gradient[i]! += weight * (rate - targets[row]!) * x[at + i]!
-        const scale = weight * rate * x[at + i]!
-        for (let k = 0; k <= i; k++) hessian[i * size + k]! += scale * x[at + k]!
+      for (let i = 0, to = 0; i < size; i++, to += size) {
+        gradient[i]! += excess * x[at + i]!
+        const scale = curvature * x[at + i]!
+        for (let k = 0; k <= i; k++) hessian[to + k]! += scale * x[at + k]!
       }
     }
     for (let k = 0; k < width; k++) {
