@@ -161,9 +161,12 @@ function othersOf(
   const sorted = Float32Array.from(looked, (at) => rough[at]!).sort()
   const cut = sorted[Math.floor((1 - likelyShare) * sorted.length)] ?? 0
   const likely: number[] = []
-  const rest: number[] = []
-  for (let n = 0; n < count; n++) (rough[n]! >= cut ? likely : rest).push(others[n]!)
-  return { likely, rest }
+  let left = 0
+  // In place: those who are kept come before those who are looked at.
+  for (let n = 0; n < count; n++)
+    if (rough[n]! >= cut) likely.push(others[n]!)
+    else others[left++] = others[n]!
+  return { likely, rest: others.subarray(0, left) }
 }
 
 /** Known users who acted in the newer part on an item of each set, and how often. */
