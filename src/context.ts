@@ -95,13 +95,14 @@ export async function open(
     closers.push(() => engine.close())
     const models = keepModels({ engine, duck }, log)
     closers.push(() => models.close())
-    const openOurs = async () => {
-      const queue = await openQueue(db, log)
-      // Before the turn ends, which fails where the database dies now.
-      closers.push(() => queue.close())
-      return queue
-    }
-    const queue = await db.alone(openOurs).catch(broken(config))
+    const queue = await db
+      .alone(async () => {
+        const opened = await openQueue(db, log)
+        // Before the turn ends, which fails where the database dies now.
+        closers.push(() => opened.close())
+        return opened
+      })
+      .catch(broken(config))
     const files =
       config.files === 's3' ? s3Files(config) : diskStore({ root: join(dataDir, 's3'), scratch })
     closers.push(() => files.close())

@@ -106,10 +106,10 @@ export async function openDatabase(folder: string, template: string): Promise<Da
       rmSync(partial, { recursive: true, force: true })
       await (await PGlite.create(partial)).close()
     }
+    // Postgres writes files for everybody in it.
+    chmodSync(partial, 0o700)
     renameSync(partial, folder)
   }
-  // Postgres writes files for everybody in it.
-  chmodSync(folder, 0o700)
   const pglite = await PGlite.create(folder, { startParams })
   const kysely = new Kysely<Tables>({ dialect: new ExclusivePGliteDialect({ pglite }) })
   return {

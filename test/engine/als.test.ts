@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sharedInts } from '../../src/engine/local/arrays.ts'
-import { principalAxes } from '../../src/engine/local/axes.ts'
 import { factorise } from '../../src/engine/local/factorise.ts'
 import { random, sample, systematicSample } from '../../src/engine/local/random.ts'
 import { testKernel } from './testKernel.ts'
@@ -86,32 +85,6 @@ test('the last user step solves the dense normal equations', async () => {
       const found = users.values[user * users.width + k]!
       assert(Math.abs(found - expected) < 1e-5, `user ${user}: ${found} is not ${expected}`)
     })
-  }
-})
-
-test('principal axes are unit vectors at right angles that make the matrix diagonal', () => {
-  const width = 12
-  const draw = random(3)
-  // Rank 5 only: the other axes must be directions too.
-  const x = Array.from({ length: 5 }, () => Array.from({ length: width }, () => draw.normal()))
-  const gram = new Float64Array(width * width)
-  for (let i = 0; i < width; i++)
-    for (let k = 0; k < width; k++) for (const row of x) gram[i * width + k]! += row[i]! * row[k]!
-  const axes = gram.slice()
-  const lengths = new Float64Array(width)
-  principalAxes({ gram: axes, lengths })
-  for (let a = 0; a < width; a++) {
-    for (let b = 0; b < width; b++) {
-      let dot = 0
-      let form = 0
-      for (let i = 0; i < width; i++) {
-        dot += axes[a * width + i]! * axes[b * width + i]!
-        for (let k = 0; k < width; k++)
-          form += axes[a * width + i]! * gram[i * width + k]! * axes[b * width + k]!
-      }
-      assert(Math.abs(dot - (a === b ? 1 : 0)) < 1e-6)
-      assert(Math.abs(form - (a === b ? lengths[a]! : 0)) < 1e-5)
-    }
   }
 })
 

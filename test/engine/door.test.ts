@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { evidenceFeatures } from '../../src/engine/engine.ts'
-import { nativeInstructions, withNative } from '../../src/engine/local/native.ts'
+import { nativeInstructions, nativeVerbs, withNative } from '../../src/engine/local/native.ts'
 import { random } from '../../src/engine/local/random.ts'
 import { reference } from '../../src/engine/local/reference.ts'
 
@@ -77,6 +77,10 @@ const good: Record<string, () => Args> = {
     ...{ blocks: Uint32Array.of(0, 2), values: floats(2), width },
     partial: new Float64Array(width * width),
   }),
+  principalAxes: () => ({
+    gram: new Float64Array(width * width).fill(1),
+    lengths: new Float64Array(width),
+  }),
   rotateRows: () => ({
     ...{ blocks: Uint32Array.of(0, 2), values: floats(2), width },
     axes: new Float64Array(width * width),
@@ -123,6 +127,9 @@ for (const [name, of] of Object.entries(nested)) {
   const run = native[name]!
   if (!skip) native[name] = (flat, block, shared) => run(of(flat), block, shared)
 }
+
+test('every verb of the native kernel is tried', () =>
+  assert.deepEqual(Object.keys(good).sort(), nativeVerbs.toSorted()))
 
 for (const [name, make] of verbs) {
   const run = native[name]!

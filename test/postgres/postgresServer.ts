@@ -27,17 +27,9 @@ export async function startPostgres(parent = tmpdir()): Promise<PostgresServer> 
   const folder = await mkdtemp(join(parent, 'openpersonalize-postgres-'))
   const options = { ...(await owner(folder)), cwd: folder }
   const data = join(folder, 'data')
-  const flags = [
-    '--username',
-    'postgres',
-    '--auth',
-    'trust',
-    '--encoding',
-    'UTF8',
-    '--no-sync',
-    '--wal-segsize',
-    '1',
-  ]
+  // Small segments, for small disks.
+  const own = ['--no-sync', '--wal-segsize=1']
+  const flags = ['--username=postgres', '--auth=trust', '--encoding=UTF8', ...own]
   const made = spawnSync(join(bin, 'initdb'), ['-D', data, ...flags], options)
   if (made.status !== 0) throw new Error(`initdb fails: ${made.error ?? made.stderr}`)
   const port = await freePort()

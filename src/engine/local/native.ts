@@ -20,7 +20,7 @@ type Addon = {
 }
 
 /** The verbs that the addon has; what it lacks, the reference does. */
-const nativeVerbs = [
+export const nativeVerbs = [
   'solveRows',
   'gramBlock',
   'principalAxes',
