@@ -1,9 +1,12 @@
 import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { hiddenDimension } from '../src/recipes/userSegmentation.ts'
+import { start } from './children.ts'
 import { sizes } from './data.ts'
-import type { LoopDelay } from './loopDelay.ts'
+import { delaySince, type LoopDelay, loopWatch } from './loopDelay.ts'
 import type { Bench } from './main.ts'
 import { median, type Report } from './report.ts'
 import { importInto, type Measured, segmentIn, trainIn } from './shop.ts'
@@ -29,9 +32,11 @@ const segments: Segments[] = [
   },
 ]
 const delayMsMax = 20
+const limitSeconds = 60
 
 /** Large jobs from Create to ACTIVE beside goals, and the delays of the server's event loop. */
 export async function kernelJobs({ report, folder }: Bench): Promise<void> {
+  await loopLimit(report, join(folder, 'loneLoop.json'))
   const { size, goals } = training
   const dataDir = join(folder, `${size}-jobs`)
   await importInto(dataDir, size)
@@ -41,6 +46,32 @@ export async function kernelJobs({ report, folder }: Bench): Promise<void> {
   const note = `hidden_dimension ${hiddenDimension.default}, ${threads}, once`
   addRows(report, `job.${size}.train`, [measured], goals, note)
   for (const job of segments) await segmentJob(report, folder, job)
+}
+
+/** What delays an event loop on this machine that does nothing, while all processors compute. */
+async function loopLimit(report: Report, path: string): Promise<void> {
+  const script = fileURLToPath(new URL('./loneLoop.ts', import.meta.url))
+  const loop = start(process.execPath, [script], loopWatch(path))
+  await loop.line()
+  await delaySince(path, loop.process.pid!)
+  await sleep(limitSeconds * 1000)
+  const { maxMs, p99Ms, workMs } = await delaySince(path, loop.process.pid!)
+  await loop.end()
+  const note = `an event loop without work beside threads that compute, ${limitSeconds} s`
+  report.add(
+    'job.limit.longest_delay_ms',
+    maxMs,
+    'ms',
+    undefined,
+    `p99 ${p99Ms.toPrecision(3)} ms; ${note}`,
+  )
+  report.add(
+    'job.limit.longest_work_ms',
+    workMs,
+    'ms',
+    undefined,
+    'what the system took from it while it ran counts',
+  )
 }
 
 async function segmentJob(report: Report, folder: string, job: Segments): Promise<void> {

@@ -9,6 +9,7 @@ import {
   statSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { PGlite } from '@electric-sql/pglite'
 import { Mutex } from 'async-mutex'
@@ -112,15 +113,30 @@ export async function openDatabase(folder: string, template: string): Promise<Da
   }
   const pglite = await PGlite.create(folder, { startParams })
   const kysely = new Kysely<Tables>({ dialect: new ExclusivePGliteDialect({ pglite }) })
+  const queueDb = fromPglite(pglite)
   return {
     kysely,
     shared: false,
-    queue: { db: fromPglite(pglite), backend: 'pglite' },
+    queue: {
+      db: { ...queueDb, executeSql: inATurn(queueDb.executeSql) },
+      backend: 'pglite',
+    },
     ping: async () => void (await sql`select 1`.execute(kysely)),
     alone: (work) => work(),
     close: () => pglite.close(),
   }
 }
+
+/**
+ * Runs each statement in a turn of its own of the event loop. PGlite answers without letting the loop turn, so that
+ * timers and requests would wait for the end of all statements that follow one another.
+ */
+const inATurn =
+  <Args extends unknown[], Result>(run: (...args: Args) => Promise<Result>) =>
+  async (...args: Args): Promise<Result> => {
+    await setImmediate()
+    return run(...args)
+  }
 
 // Postgres touches all its buffers when it starts: 128 MB, its default, cost 200 MB
 // of memory and a tenth of a second.
@@ -179,7 +195,8 @@ class ExclusivePGliteDriver extends PGliteDriver {
   }
   #prepare(connection: DatabaseConnection): DatabaseConnection {
     const run = connection.executeQuery.bind(connection)
-    connection.executeQuery = preparing(this.#pglite, run)
+    const prepared = inATurn(preparing(this.#pglite, run))
+    connection.executeQuery = prepared
     return connection
   }
   override async releaseConnection(): Promise<void> {
