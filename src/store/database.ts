@@ -8,7 +8,7 @@ import {
   rmSync,
   statSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { PGlite } from '@electric-sql/pglite'
@@ -27,6 +27,7 @@ import {
 import { type ConstructorOptions, fromPglite } from 'pg-boss'
 import type { Kind } from '../arn.ts'
 import type { Status } from '../status.ts'
+import { ForcedFiles, force, forceAll, forcing } from './forcedFiles.ts'
 import { preparing } from './prepared.ts'
 
 /** One row per ARN-addressed thing. `doc` is what Describe returns, less ARN, status and dates. */
@@ -109,9 +110,11 @@ export async function openDatabase(folder: string, template: string): Promise<Da
     }
     // Postgres writes files for everybody in it.
     chmodSync(partial, 0o700)
+    forceAll(partial)
     renameSync(partial, folder)
+    force(dirname(folder))
   }
-  const pglite = await PGlite.create(folder, { startParams })
+  const pglite = await PGlite.create({ fs: new ForcedFiles(folder), startParams })
   const kysely = new Kysely<Tables>({ dialect: new ExclusivePGliteDialect({ pglite }) })
   const queueDb = fromPglite(pglite)
   return {
@@ -140,7 +143,7 @@ const inATurn =
 
 // Postgres touches all its buffers when it starts: 128 MB, its default, cost 200 MB
 // of memory and a tenth of a second.
-const startParams = [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB']
+const startParams = [...forcing(PGlite.defaultStartParams), '-c', 'shared_buffers=16MB']
 
 /**
  * The name of the list of folders in a template: a package registry keeps no empty
