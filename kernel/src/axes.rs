@@ -29,7 +29,7 @@ impl Work for GramBlock<'_> {
             for column in (0..width).step_by(PANEL) {
                 // Rows of the result from `column` on: the rest is above the diagonal.
                 let right = chunk[column..].as_ptr();
-                let left = Left { at: right, row_step: 1, step: width };
+                let left = Left { at: right, row_step: 1, step: width, next: &[] };
                 let depth = chunk.len() / width;
                 unsafe { multiply::<S, false>(left, right, width, depth, &mut panel[column..]) };
                 for i in column..width {
@@ -155,7 +155,8 @@ pub fn axis_columns(axes: &[f64], width: usize) -> Vec<f32> {
 pub unsafe fn turn_rows<S: Simd>(rows: &[f32], columns: &[f32], width: usize, out: &mut [f32]) {
     let mut panel = Aligned([[0.0; PANEL]; TURN_ROWS]);
     let panel = &mut panel.0[..rows.len() / width];
-    let left = Left { at: rows.as_ptr(), row_step: width, step: 1 };
+    let next = rows.get(S::TILE_ROWS * width..).unwrap_or(&[]);
+    let left = Left { at: rows.as_ptr(), row_step: width, step: 1, next };
     for column in (0..width).step_by(PANEL) {
         let right = columns[column..].as_ptr();
         unsafe { multiply::<S, false>(left, right, width, width, panel) };

@@ -5,7 +5,6 @@
 pub struct Best {
     pub keys: Vec<u64>,
     size: usize,
-    capacity: usize,
     /// The score that the next must exceed.
     pub floor: f32,
 }
@@ -21,14 +20,14 @@ pub fn score_of(key: u64) -> f32 {
 
 impl Best {
     pub fn new(size: usize, user_count: usize, floor: f32) -> Self {
-        Self { keys: vec![], size, capacity: user_count.min(2 * size + 4096), floor }
+        Self { keys: Vec::with_capacity(user_count.min(2 * size + 4096)), size, floor }
     }
 
     /// Users come in ascending order of index. Gives the floor.
     #[inline(always)]
     pub fn add(&mut self, score: f32, index: u32) -> f32 {
         if self.keys.len() == self.keys.capacity() {
-            self.grow_or_cut();
+            self.cut();
             if score <= self.floor {
                 return self.floor;
             }
@@ -40,18 +39,8 @@ impl Best {
         self.floor
     }
 
-    #[cold]
-    #[inline(never)]
-    fn grow_or_cut(&mut self) {
-        if self.keys.len() < self.capacity {
-            let room = (self.keys.len() * 2).max(64).min(self.capacity);
-            self.keys.reserve_exact(room - self.keys.len());
-        } else {
-            self.cut();
-        }
-    }
-
     /// Keeps the best `size`, in their order, of which the worst becomes the floor.
+    #[inline(never)]
     pub fn cut(&mut self) {
         if self.keys.len() <= self.size {
             return;
@@ -76,16 +65,18 @@ impl Best {
         self.keys.len()
     }
 
-    /// Sorts by score, best first, one byte after the other; stable, and indexes ascend already.
+    /// Sorts by score, best first, a digit of 11 bits after the other; stable, and indexes ascend already.
     fn sort(&mut self, spare: &mut Vec<u64>) {
+        const BITS: usize = 11;
+        const DIGITS: usize = 32usize.div_ceil(BITS);
         spare.resize(self.keys.len(), 0);
-        let digit = |key: u64, byte: usize| !(key >> (32 + 8 * byte)) as usize & 255;
-        let mut counts = [[0usize; 256]; 4];
+        let digit = |key: u64, n: usize| (!key >> 32 >> (BITS * n)) as usize & ((1 << BITS) - 1);
+        let mut counts = [[0u32; 1 << BITS]; DIGITS];
         for key in &self.keys {
-            (0..4).for_each(|byte| counts[byte][digit(*key, byte)] += 1);
+            (0..DIGITS).for_each(|n| counts[n][digit(*key, n)] += 1);
         }
-        for (byte, places) in counts.iter_mut().enumerate() {
-            if places.contains(&self.keys.len()) {
+        for (n, places) in counts.iter_mut().enumerate() {
+            if places.contains(&(self.keys.len() as u32)) {
                 continue;
             }
             let mut next = 0;
@@ -93,8 +84,8 @@ impl Best {
                 next += std::mem::replace(place, next);
             }
             for key in &self.keys {
-                let place = &mut places[digit(*key, byte)];
-                spare[*place] = *key;
+                let place = &mut places[digit(*key, n)];
+                spare[*place as usize] = *key;
                 *place += 1;
             }
             std::mem::swap(&mut self.keys, spare);

@@ -2,7 +2,7 @@
 
 use crate::door::{Call, In, Indexes, Out, require, width_of};
 use crate::simd::{Simd, Work};
-use crate::tile::{Aligned, Left, PANEL, Row, multiply};
+use crate::tile::{Aligned, Left, PANEL, Row, multiply, part};
 use napi_derive::napi;
 use std::ops::Range;
 
@@ -44,11 +44,12 @@ pub fn panels(rows: &[f32], starts: Indexes, width: usize, queries: Range<usize>
     panels
 }
 
-/// scores = affinities of a few users, a row for each, to the panel's queries; that to a set is in column 0.
+/// scores = affinities of a few users, a row for each, to the panel's queries; that to a set is in column 0. `next` are
+/// factors that are scored next.
 #[inline(always)]
-pub unsafe fn score<S: Simd>(users: &[f32], width: usize, panel: &Panel, scores: &mut [Row]) {
+pub unsafe fn score<S: Simd>(users: &[f32], next: &[f32], width: usize, panel: &Panel, scores: &mut [Row]) {
     require(users.len() == scores.len() * width && scores.len() <= USERS, "Users and scores must fit.");
-    let left = Left { at: users.as_ptr(), row_step: width, step: 1 };
+    let left = Left { at: users.as_ptr(), row_step: width, step: 1, next };
     if panel.is_set {
         let mut sums = Aligned([[0.0; PANEL]; USERS]);
         for factors in panel.factors.chunks_exact(width) {
@@ -67,6 +68,11 @@ pub unsafe fn score<S: Simd>(users: &[f32], width: usize, panel: &Panel, scores:
         unsafe { multiply::<S, false>(left, panel.factors[0].0.as_ptr(), PANEL, width, scores) };
     }
     require_finite(scores.as_flattened());
+}
+
+/// Up to USERS rows of factors from a place on.
+pub fn rows_from(users: &[f32], at: usize, width: usize) -> &[f32] {
+    &users[at..users.len().min(at + USERS * width)]
 }
 
 /// Bits beside the sign are in the order of the numbers, infinity and what is no number above all.
@@ -120,8 +126,10 @@ pub unsafe fn affinities<S: Simd>(
     for first in block.clone().step_by(USERS) {
         let last = block.end.min(first + USERS);
         let scores = &mut scores.0[..last - first];
-        for panel in panels {
-            unsafe { score::<S>(&users[first * width..last * width], width, panel, scores) };
+        let next = rows_from(users, last * width, width);
+        for (n, panel) in panels.iter().enumerate() {
+            let next = part(next, n, panels.len());
+            unsafe { score::<S>(&users[first * width..last * width], next, width, panel, scores) };
             for (column, query) in panel.queries.clone().enumerate() {
                 let place = (query - first_query) * step;
                 let own = out.range(place + first, place + last);

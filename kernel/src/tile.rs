@@ -1,6 +1,6 @@
 //! The tile multiply that scoring, turning and Gram matrices share.
 
-use crate::door::prefetch;
+use crate::door::prefetch_second;
 use crate::simd::Simd;
 
 /// Columns of a panel; factors are padded to a multiple of it.
@@ -16,10 +16,18 @@ pub struct Aligned<T>(pub T);
 
 /// A matrix that is multiplied from the left: element (row, k) is at row * row_step + k * step.
 #[derive(Clone, Copy)]
-pub struct Left {
+pub struct Left<'a> {
     pub at: *const f32,
     pub row_step: usize,
     pub step: usize,
+    /// What is multiplied next: it is fetched meanwhile.
+    pub next: &'a [f32],
+}
+
+/// The n-th of so many parts of what comes next.
+pub fn part(next: &[f32], n: usize, count: usize) -> &[f32] {
+    let size = next.len().div_ceil(count);
+    &next[next.len().min(n * size)..next.len().min((n + 1) * size)]
 }
 
 /// out[row][j] = sum over k < depth of left[row, k] panel[k * panel_step + j], for each row of `out`.
@@ -35,11 +43,11 @@ pub unsafe fn multiply<S: Simd, const ROUNDED: bool>(
     out: &mut [Row],
 ) {
     let rows = out.len();
-    for row in (0..rows).step_by(S::TILE_ROWS) {
-        // Rows that lie one after the other are fetched a tile ahead.
-        let next = left.at.wrapping_add((row + S::TILE_ROWS) * left.row_step);
-        for k in (0..S::TILE_ROWS * depth).step_by(16).take_while(|_| left.row_step == depth) {
-            prefetch(next.wrapping_add(k));
+    let tiles = rows.div_ceil(S::TILE_ROWS);
+    for (tile, row) in (0..rows).step_by(S::TILE_ROWS).enumerate() {
+        let soon = part(left.next, tile, tiles);
+        for k in (0..soon.len()).step_by(16) {
+            prefetch_second(soon.as_ptr().wrapping_add(k));
         }
         for column in (0..PANEL).step_by(2 * S::LANES) {
             // NOTE: no closures in the loops. One that is not inlined has none of the instruction set's features.

@@ -5,9 +5,9 @@
 
 use crate::best::Best;
 use crate::door::{Call, In, Indexes, Out, require, width_of};
-use crate::scores::{FINITE, Panel, USERS, panels, require_finite, score};
+use crate::scores::{FINITE, Panel, USERS, panels, require_finite, rows_from, score};
 use crate::simd::{Simd, Work};
-use crate::tile::{Aligned, Left, PANEL, Row, multiply};
+use crate::tile::{Aligned, Left, PANEL, Row, multiply, part};
 use napi_derive::napi;
 use std::ops::Range;
 
@@ -137,14 +137,16 @@ impl TopUsers<'_> {
             if looks {
                 unsafe { round_rows::<S>(users, width, &mut rounded) };
             }
-            for panel in panels {
+            let next = rows_from(self.users, range.end * width, width);
+            for (n, panel) in panels.iter().enumerate() {
+                let next = part(next, n, panels.len());
                 let is_look = !panel.rounded.is_empty();
                 if is_look {
-                    let left = Left { at: rounded.as_ptr(), row_step: pairs, step: 1 };
+                    let left = Left { at: rounded.as_ptr(), row_step: pairs, step: 1, next };
                     unsafe { multiply::<S, true>(left, panel.rounded[0].0.as_ptr(), PANEL, pairs, scores) };
                     require_finite(scores.as_flattened());
                 } else {
-                    unsafe { score::<S>(users, width, panel, scores) };
+                    unsafe { score::<S>(users, next, width, panel, scores) };
                 }
                 let masks = &self.masks[panel.queries.clone()];
                 for (form, weights) in self.forms.iter().enumerate() {
