@@ -1,7 +1,7 @@
 //! One block of rows of an alternating-least-squares half sweep.
 
 use crate::axes::{TURN_ROWS, axis_columns, turn_rows};
-use crate::door::{Call, In, Indexes, Out, prefetch, require, width_of};
+use crate::door::{Call, In, Indexes, NEAR, Out, prefetch, require, width_of};
 use crate::simd::{Simd, Work};
 use napi_derive::napi;
 use std::ops::Range;
@@ -191,7 +191,7 @@ impl SolveRows<'_> {
         let y: [*const f32; N] = std::array::from_fn(|j| row_of((at + j).min(to - 1)));
         if FIRST {
             for pair in (at + AHEAD * N).min(to)..to.min(at + (AHEAD + 1) * N) {
-                (0..width).step_by(16).for_each(|k| prefetch(row_of(pair).wrapping_add(k)));
+                (0..width).step_by(16).for_each(|k| prefetch::<NEAR>(row_of(pair).wrapping_add(k)));
             }
         }
         unsafe {

@@ -25,23 +25,17 @@ pub fn width_of(width: u32) -> usize {
     width as usize
 }
 
-/// Has an address fetched that will soon be read, where the machine takes such advice; any address may be named.
-#[inline(always)]
-pub fn prefetch<T>(_at: *const T) {
-    // SAFETY: advice, which never faults.
-    #[cfg(target_arch = "x86_64")]
-    unsafe {
-        std::arch::x86_64::_mm_prefetch(_at.cast(), std::arch::x86_64::_MM_HINT_T0)
-    };
-}
+/// What x86 calls fetching into all caches, and into the second-level one, for what is needed later.
+pub const NEAR: i32 = 3;
+pub const SECOND: i32 = 2;
 
-/// The same, into the second-level cache: for what is needed later.
+/// Has an address fetched that will be read, where the machine takes such advice; any address may be named.
 #[inline(always)]
-pub fn prefetch_second<T>(_at: *const T) {
+pub fn prefetch<const CACHE: i32>(_at: *const impl Sized) {
     // SAFETY: advice, which never faults.
     #[cfg(target_arch = "x86_64")]
     unsafe {
-        std::arch::x86_64::_mm_prefetch(_at.cast(), std::arch::x86_64::_MM_HINT_T1)
+        std::arch::x86_64::_mm_prefetch::<CACHE>(_at.cast())
     };
 }
 
@@ -85,7 +79,7 @@ impl Indexes<'_> {
         self.0[at].load(Relaxed) as usize
     }
     pub fn prefetch(&self, at: usize) {
-        prefetch(self.0.as_ptr().wrapping_add(at));
+        prefetch::<NEAR>(self.0.as_ptr().wrapping_add(at));
     }
     /// Of boundaries the part at `row`, within `limit`.
     #[inline(always)]

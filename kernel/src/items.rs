@@ -1,6 +1,6 @@
 //! Which items the same users act on, and the ids of users as text.
 
-use crate::door::{Call, In, Indexes, Out, prefetch, require};
+use crate::door::{Call, In, Indexes, NEAR, Out, prefetch, require};
 use crate::simd::{Simd, Work};
 use napi_derive::napi;
 
@@ -260,7 +260,7 @@ impl Work for JoinIds<'_> {
                 offsets.prefetch(user);
             }
             if let Some(user) = ahead(AHEAD).filter(|user| *user < offsets.len()) {
-                prefetch(lines.as_ptr().wrapping_add(offsets.get(user)));
+                prefetch::<NEAR>(lines.as_ptr().wrapping_add(offsets.get(user)));
             }
             let line = offsets.range(users.get(n), lines.len());
             require(!line.is_empty(), "An id has no line.");

@@ -1,6 +1,6 @@
 //! The tile multiply that scoring, turning and Gram matrices share.
 
-use crate::door::prefetch_second;
+use crate::door::{SECOND, prefetch};
 use crate::simd::Simd;
 
 /// Columns of a panel; factors are padded to a multiple of it.
@@ -47,7 +47,7 @@ pub unsafe fn multiply<S: Simd, const ROUNDED: bool>(
     for (tile, row) in (0..rows).step_by(S::TILE_ROWS).enumerate() {
         let soon = part(left.next, tile, tiles);
         for k in (0..soon.len()).step_by(16) {
-            prefetch_second(soon.as_ptr().wrapping_add(k));
+            prefetch::<SECOND>(soon.as_ptr().wrapping_add(k));
         }
         for column in (0..PANEL).step_by(2 * S::LANES) {
             // NOTE: no closures in the loops. One that is not inlined has none of the instruction set's features.
