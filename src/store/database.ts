@@ -155,7 +155,7 @@ export const folderList = 'folders.json'
 function cloneTemplate(template: string, folder: string): boolean {
   try {
     const { ino } = statSync(template)
-    // A thousand small files: the asynchronous copy takes three times as
+    // Hundreds of small files: the asynchronous copy takes three times as
     // long, and nothing else runs yet.
     cpSync(template, folder, { recursive: true })
     const folders = JSON.parse(readFileSync(join(folder, folderList), 'utf8')) as string[]

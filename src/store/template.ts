@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { sql } from 'kysely'
 import { pino } from 'pino'
-import { folderList, openDatabase } from './database.ts'
+import { type Database, folderList, openDatabase } from './database.ts'
 import { migrate } from './migrations.ts'
 import { openQueue } from './queue.ts'
 
@@ -23,6 +24,7 @@ export async function makeTemplate(): Promise<void> {
     await migrate(database.kysely)
     const queue = await openQueue(database, pino({ level: 'silent' }))
     await queue.close()
+    await dropTemplates(database)
     await database.close()
     // Who installs may not be who serves; Postgres keeps some files to itself, and lets everybody write the others.
     await chmod(made, 0o755)
@@ -38,6 +40,13 @@ export async function makeTemplate(): Promise<void> {
   } finally {
     await rm(workshop, { recursive: true, force: true })
   }
+}
+
+/** Only `create database` needs Postgres' own templates, and they are 600 of 1,061 files. */
+async function dropTemplates({ kysely }: Database): Promise<void> {
+  await sql`update pg_database set datistemplate = false`.execute(kysely)
+  for (const name of ['template0', 'template1'])
+    await sql`drop database ${sql.id(name)}`.execute(kysely)
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await makeTemplate()
