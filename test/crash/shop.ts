@@ -9,7 +9,7 @@ const account = 'arn:aws:personalize:us-east-1:123456789012'
 export const datasetArn = `${account}:dataset/shop/INTERACTIONS`
 export const versionArn = (solution: string) => `${account}:solution/${solution}/v1`
 const userCount = 2000
-const itemCount = 300
+const itemCount = 100
 
 /** Dataset group, schema and Interactions dataset, all named `shop`, and their CSV file in the bucket `data`. */
 export async function prepareShop(
