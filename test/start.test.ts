@@ -21,8 +21,9 @@ const quietNodeMs = 40
 
 test('the first start takes 3 s at most, a later one 1.5 s', async () => {
   const scaled = { first: [] as number[], later: [] as number[] }
+  const isReached = (which: keyof typeof goals) => Math.min(...scaled[which]) < goals[which]
   let before = nodeMs()
-  for (let n = 0; n < 3; n++) {
+  for (let n = 0; n < 3 && !(isReached('first') && isReached('later')); n++) {
     for (const which of ['first', 'later', 'later'] as const) {
       const ms = await startMs(join(folder, String(n)))
       const afterwards = nodeMs()
@@ -30,10 +31,8 @@ test('the first start takes 3 s at most, a later one 1.5 s', async () => {
       before = afterwards
     }
   }
-  for (const which of ['first', 'later'] as const) {
-    const times = scaled[which]
-    ok(Math.min(...times) < goals[which], `${which} start: ${times.map(Math.round)} ms as if quiet`)
-  }
+  for (const which of ['first', 'later'] as const)
+    ok(isReached(which), `${which} start: ${scaled[which].map(Math.round)} ms as if quiet`)
 })
 
 /** Milliseconds from the start of the process to its endpoint. */
