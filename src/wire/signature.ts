@@ -1,4 +1,11 @@
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto'
+import {
+  createHash,
+  createHmac,
+  createSecretKey,
+  type Hash,
+  type Hmac,
+  type KeyObject,
+} from 'node:crypto'
 import { SignatureV4 } from '@smithy/signature-v4'
 import type { Checksum, SourceData } from '@smithy/types'
 import type { Claim } from './claim.ts'
@@ -39,8 +46,7 @@ export async function signatureOf(
 class Sha256 implements Checksum {
   readonly #hash: Hash | Hmac
   constructor(secret?: SourceData) {
-    this.#hash =
-      secret === undefined ? createHash('sha256') : createHmac('sha256', secret as string)
+    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', keyOf(secret))
   }
   update(data: Uint8Array): void {
     this.#hash.update(data)
@@ -50,3 +56,13 @@ class Sha256 implements Checksum {
   }
   reset(): void {}
 }
+
+/** Of bytes, which the signer keeps for a day, Node makes a key each time, and that takes longer than to sign. */
+function keyOf(secret: SourceData): string | KeyObject {
+  if (typeof secret === 'string') return secret
+  const key = keys.get(secret) ?? createSecretKey(secret as Uint8Array)
+  keys.set(secret, key)
+  return key
+}
+
+const keys = new WeakMap<ArrayBuffer | ArrayBufferView, KeyObject>()
