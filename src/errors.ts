@@ -69,3 +69,7 @@ export const alreadyExists = (arn: string) =>
     'ResourceAlreadyExistsException',
     `Another resource with Arn ${arn} already exists.`,
   )
+
+/** A job may not reach its data. Text: AWS's, spec J.3. */
+export const insufficientPrivileges = (why: string, cause?: unknown) =>
+  new JobFailure(`Insufficient privileges for accessing data in Amazon S3. ${why}`, { cause })

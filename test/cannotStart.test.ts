@@ -2,12 +2,13 @@
 import { equal, match } from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { templateFolder } from '../src/store/template.ts'
 import { startProcess } from './crash/serverProcess.ts'
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
@@ -115,9 +116,13 @@ test('the port is taken', async () => {
 
 test('the database is broken', async () => {
   const dataDir = join(folder, 'broken')
-  await mkdir(join(dataDir, 'postgres'), { recursive: true })
-  await writeFile(join(dataDir, 'postgres', 'PG_VERSION'), '18\n')
+  const postgres = join(dataDir, 'postgres')
+  await mkdir(postgres, { recursive: true })
+  await writeFile(join(postgres, 'PG_VERSION'), '18\n')
   match(await complaint(dataDir), /postgres cannot be opened; put a backup in its place, or choose/)
+  await cp(templateFolder, postgres, { recursive: true })
+  await rm(join(postgres, 'base'), { recursive: true })
+  match(await complaint(dataDir), /another folder with --data-dir: .+base/)
 })
 
 test('a lock file that its first owner did not finish is no hindrance', async () => {

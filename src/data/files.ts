@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { createReadStream, createWriteStream, type Dirent } from 'node:fs'
+import { createWriteStream, type Dirent } from 'node:fs'
 import {
   access,
   constants,
@@ -14,6 +14,7 @@ import {
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
+import { insufficientPrivileges } from '../errors.ts'
 import { linesOf } from './lines.ts'
 
 /** One object of the store and its size. */
@@ -105,10 +106,10 @@ export function diskStore(folders: { root: string; scratch: string }): FileStore
  * on the same file system as `root`.
  */
 export const diskFiles = ({ root, scratch }: { root: string; scratch: string }): Files => ({
-  list: (prefixUrl) => list(root, prefixUrl),
+  list: (prefixUrl) => list(root, prefixUrl).catch(refusal(prefixUrl)),
   lines: (url) => linesOf(bytes(root, url), url),
   bytes: (url) => bytes(root, url),
-  localPath: (url) => existing(root, url),
+  localPath: (url) => readable(root, url),
   create: (url) => create(root, scratch, url),
   discard: async () => undefined,
   requireKey: async () => undefined,
@@ -189,8 +190,26 @@ async function existing(root: string, url: string): Promise<string> {
   return path
 }
 
+const opened = (root: string, url: string) =>
+  existing(root, url)
+    .then((path) => open(path))
+    .catch(refusal(url))
+
+async function readable(root: string, url: string): Promise<string> {
+  const path = await existing(root, url)
+  await (await opened(root, url)).close()
+  return path
+}
+
 async function* bytes(root: string, url: string): AsyncGenerator<Uint8Array> {
-  yield* createReadStream(await existing(root, url))
+  yield* (await opened(root, url)).createReadStream()
+}
+
+/** What the system does not permit is refused as S3 would refuse it. */
+const refusal = (url: string) => (error: NodeJS.ErrnoException) => {
+  if (!['EACCES', 'EPERM', 'EROFS'].includes(`${error.code}`)) throw error
+  const [why] = error.message.split(',')
+  throw insufficientPrivileges(`${url}: ${why}. The server's user must be allowed to.`, error)
 }
 
 async function list(root: string, prefixUrl: string): Promise<StoredObject[]> {
@@ -229,14 +248,19 @@ const entries = async (folder: string): Promise<Dirent[]> =>
 /** Smaller chunks are copied, so that many go to the disk at once. */
 const copiedBytesMax = 64 << 10
 
-async function create(root: string, scratch: string, url: string): Promise<ObjectWriter> {
+/** Where an object is to be, and the folders that lead there, which are made. */
+async function placeFor(root: string, url: string): Promise<{ path: string; folders: string[] }> {
   const location = locateOnDisk(url)
-  const folder = await bucketFolder(root, location)
-  const parents = await makeFolders(folder, location)
-  const path = join(folder, location.key)
+  const bucket = await bucketFolder(root, location)
+  const folders = await makeFolders(bucket, location)
+  const path = join(bucket, location.key)
   if ((await absentAsUndefined(lstat(path)))?.isDirectory())
     throw new InvalidLocation(url, 'other objects lie below this key; on disk it cannot be both.')
+  return { path, folders }
+}
 
+async function create(root: string, scratch: string, url: string): Promise<ObjectWriter> {
+  const { path, folders } = await placeFor(root, url).catch(refusal(url))
   await mkdir(scratch, { recursive: true })
   const temporary = join(scratch, `object-${randomUUID()}`)
   const stream = createWriteStream(temporary, { flags: 'wx', flush: true, highWaterMark: 1 << 20 })
@@ -259,8 +283,8 @@ async function create(root: string, scratch: string, url: string): Promise<Objec
     async finish() {
       stream.end()
       await closed
-      await rename(temporary, path)
-      for (const parent of parents.toReversed()) await syncFolder(parent)
+      await rename(temporary, path).catch(refusal(url))
+      for (const folder of folders.toReversed()) await syncFolder(folder)
     },
     async abort() {
       stream.destroy()

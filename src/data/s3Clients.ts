@@ -12,7 +12,7 @@ import {
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'
 import type { AwsCredentialIdentity, Command } from '@smithy/types'
 import { arnPath } from '../arn.ts'
-import { JobFailure } from '../errors.ts'
+import { insufficientPrivileges, JobFailure } from '../errors.ts'
 import { s3Limits } from '../limits.ts'
 import { type Access, InvalidLocation, type Location } from './files.ts'
 
@@ -180,7 +180,8 @@ function forJob(shared: Shared, access: Access): S3 {
       const { KeyMetadata } = await kms
         .send(new DescribeKeyCommand({ KeyId: kmsKeyArn }), abortable)
         .catch(refusedAs(cannot))
-      if (!KeyMetadata?.Enabled) throw refused(`${cannot}: it is ${KeyMetadata?.KeyState}.`)
+      if (!KeyMetadata?.Enabled)
+        throw insufficientPrivileges(`${cannot}: it is ${KeyMetadata?.KeyState}.`)
     },
   }
 }
@@ -216,7 +217,7 @@ function roleCredentials({ options, client }: Shared, { jobArn, roleArn, signal 
   // The contract gives jobs names that sessions may have, but sessions have two letters at least.
   const RoleSessionName = arnPath(jobArn).padEnd(2, '-')
   return async (): Promise<AwsCredentialIdentity> => {
-    if (roleArn === undefined) throw refused('The job has no roleArn.')
+    if (roleArn === undefined) throw insufficientPrivileges('The job has no roleArn.')
     const { Credentials } = await sts
       .send(
         new AssumeRoleCommand({ RoleArn: roleArn, RoleSessionName }),
@@ -244,7 +245,7 @@ function told(error: AwsError, { url, bucket }: Location, command: string): Erro
   if (status === 412)
     return new JobFailure(`${url} was changed while it was read.`, { cause: error })
   if (status === 401 || status === 403 || error.name.startsWith('KMS.'))
-    return refused(`${command} ${url}: ${firstLine(error)}`, error)
+    return insufficientPrivileges(`${command} ${url}: ${firstLine(error)}`, error)
   return error
 }
 
@@ -252,10 +253,7 @@ function told(error: AwsError, { url, bucket }: Location, command: string): Erro
 const refusedAs = (what: string) => (error: AwsError) => {
   const status = error.$metadata?.httpStatusCode ?? 500
   const isRefusal = status >= 400 && status < 500 && !/Throttl|TooMany|Limit/.test(error.name)
-  throw isRefusal ? refused(`${what}: ${firstLine(error)}`, error) : error
+  throw isRefusal ? insufficientPrivileges(`${what}: ${firstLine(error)}`, error) : error
 }
-
-const refused = (why: string, cause?: Error) =>
-  new JobFailure(`Insufficient privileges for accessing data in Amazon S3. ${why}`, { cause })
 
 const firstLine = ({ message }: Error) => message.split('\n')[0]

@@ -114,7 +114,7 @@ export async function openDatabase(folder: string, template: string): Promise<Da
     renameSync(partial, folder)
     force(dirname(folder))
   }
-  const pglite = await PGlite.create({ fs: new ForcedFiles(folder), startParams })
+  const pglite = await start(folder)
   const kysely = new Kysely<Tables>({ dialect: new ExclusivePGliteDialect({ pglite }) })
   const queueDb = fromPglite(pglite)
   return {
@@ -127,6 +127,24 @@ export async function openDatabase(folder: string, template: string): Promise<Da
     ping: async () => void (await sql`select 1`.execute(kysely)),
     alone: (work) => work(),
     close: () => pglite.close(),
+  }
+}
+
+/** Of a Postgres that ends while it starts, PGlite's error does not tell what it said. */
+async function start(folder: string): Promise<PGlite> {
+  const reasons: string[] = []
+  let isStarting = true
+  const onStderr = (line: string) => {
+    const [, reason] = /(?:FATAL|PANIC|DETAIL): +(.+)/.exec(line) ?? []
+    if (isStarting && reason !== undefined) reasons.push(reason)
+    return false
+  }
+  try {
+    return await PGlite.create({ fs: new ForcedFiles(folder), startParams, onStderr })
+  } catch (error) {
+    throw reasons.length > 0 ? new Error(reasons.join(': '), { cause: error }) : error
+  } finally {
+    isStarting = false
   }
 }
 

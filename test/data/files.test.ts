@@ -1,7 +1,17 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -189,3 +199,37 @@ test('lines end with \\n or \\r\\n, the last may lack it, a byte order mark is n
     message: 'f line 3 is longer than 199999 bytes.',
   })
 })
+
+test('what the user of the server may not do is refused as S3 refuses it', async (t) => {
+  const { files, put, root, scratch, folder } = await store(t)
+  const refused = (url: string) => ({
+    name: 'JobFailure',
+    message: `Insufficient privileges for accessing data in Amazon S3. ${url}: EACCES: permission denied. The server's user must be allowed to.`,
+  })
+  const [closed, file] = ['s3://bucket/closed/', 's3://bucket/file']
+  await put(`${closed}object`, '')
+  await put(file, '')
+  await chmod(folder, 0o755)
+  await chmod(join(root, 'bucket', 'file'), 0)
+  await chmod(join(root, 'bucket', 'closed'), 0)
+  await chmod(join(root, 'bucket'), 0o555)
+  // Root may do everything, so somebody else tries.
+  const isRoot = process.getuid!() === 0
+  if (isRoot) {
+    await chown(scratch, nobody, nobody)
+    process.seteuid!(nobody)
+  }
+  try {
+    await rejects(files.list(closed), refused(closed))
+    await rejects(collect(files.lines(file)), refused(file))
+    await rejects(files.localPath(file, scratch), refused(file))
+    for (const url of ['s3://bucket/new/object', 's3://bucket/object', `${closed}new`])
+      await rejects(put(url, ''), refused(url))
+  } finally {
+    if (isRoot) process.seteuid!(0)
+    await chmod(join(root, 'bucket'), 0o755)
+    await chmod(join(root, 'bucket', 'closed'), 0o755)
+  }
+})
+
+const nobody = 65_534
