@@ -153,23 +153,21 @@ for (const [name, make] of verbs) {
 
   test(`${name} survives 3000 random sets of arguments`, () => {
     const draw = random(name.length)
-    const whole = () => Math.floor(2 ** (33 * draw.uniform()) - 2)
+    const whole = () => Math.floor(2 ** (33 * draw()) - 2)
     let refused = 0
     for (let n = 0; n < 3000; n++) {
       const args = make()
       for (const [argument, value] of Object.entries(args)) {
-        if (draw.uniform() > 0.3) continue
+        if (draw() > 0.3) continue
         if (typeof value === 'number') args[argument] = whole()
         else if (value instanceof Float64Array || value instanceof Float32Array)
-          args[argument] = value.slice(0, Math.floor(draw.uniform() * value.length))
+          args[argument] = value.slice(0, Math.floor(draw() * value.length))
         else if (ArrayBuffer.isView(value))
-          args[argument] = (value as Uint32Array).map((old) =>
-            draw.uniform() < 0.3 ? whole() : old,
-          )
+          args[argument] = (value as Uint32Array).map((old) => (draw() < 0.3 ? whole() : old))
         else args[argument] = null
       }
       try {
-        run(args, Math.floor(draw.uniform() * 3), shared())
+        run(args, Math.floor(draw() * 3), shared())
       } catch (error) {
         assert(error instanceof Error)
         refused++

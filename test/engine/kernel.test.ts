@@ -64,10 +64,10 @@ for (const instructions of sets) {
     for (const userCount of [1, 2, 95, 97, 3001]) {
       const draw = random(userCount)
       // Small whole numbers: every sum is exact in both, so that the lists must be the same.
-      const users = wholeNumbers(userCount, 40, draw.uniform)
-      const items = wholeNumbers(150, 40, draw.uniform)
-      const weights = sharedFloats32(userCount).map(() => Math.floor(3 * draw.uniform()))
-      const mask = sharedBytes(Math.ceil(userCount / 8)).map(() => 256 * draw.uniform())
+      const users = wholeNumbers(userCount, 40, draw)
+      const items = wholeNumbers(150, 40, draw)
+      const weights = sharedFloats32(userCount).map(() => Math.floor(3 * draw()))
+      const mask = sharedBytes(Math.ceil(userCount / 8)).map(() => 256 * draw())
       const queries = Array.from({ length: 67 }, (_, n) => ({
         items:
           n % 9 === 4
@@ -95,8 +95,8 @@ for (const instructions of sets) {
     const draw = random(3)
     const users = await native.init(userCount, 40, 1, 1, signal)
     const items = await native.init(40, 40, 1, 2, signal)
-    const weights = sharedFloats32(userCount).map(() => 4 * draw.uniform())
-    const mask = sharedBytes(Math.ceil(userCount / 8)).map(() => 256 * draw.uniform())
+    const weights = sharedFloats32(userCount).map(() => 4 * draw())
+    const mask = sharedBytes(Math.ceil(userCount / 8)).map(() => 256 * draw())
     const rare = sharedBytes(mask.length)
     rare[5000] = 0b1011
     const queries = Array.from({ length: 40 }, (_, n) => ({
@@ -128,7 +128,7 @@ for (const instructions of sets) {
   test(`${instructions}: a rough look drops nobody, however much rounding takes away`, async () => {
     const users = emptyFactors(70_000, 32)
     const draw = random(9)
-    const step = () => 1 + Math.floor(128 * draw.uniform()) / 128
+    const step = () => 1 + Math.floor(128 * draw()) / 128
     // Rounding to bfloat16 keeps these as they are and takes 1/256 of the best user's factors and of the item's.
     for (let user = 0; user < users.rowCount; user++) {
       const own = users.values.subarray(32 * user, 32 * user + 32).fill(1)

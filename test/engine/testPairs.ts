@@ -11,11 +11,11 @@ export function randomPairs(
 ): BothPairs {
   const draw = random(userCount * 31 + itemCount)
   const rows = Array.from({ length: userCount }, (_, user) => {
-    const count = userCount > 1 && user % 7 === 3 ? 0 : 1 + Math.floor(draw.uniform() * most)
-    const items = Array.from({ length: count }, () => Math.floor(draw.uniform() ** 2 * itemCount))
+    const count = userCount > 1 && user % 7 === 3 ? 0 : 1 + Math.floor(draw() * most)
+    const items = Array.from({ length: count }, () => Math.floor(draw() ** 2 * itemCount))
     return [...new Set(items)].sort((a, b) => a - b)
   })
-  return bothPairs(rows, itemCount, weighted ? draw.uniform : undefined)
+  return bothPairs(rows, itemCount, weighted ? draw : undefined)
 }
 
 export function withFullRow({ byUser }: BothPairs): BothPairs {

@@ -38,12 +38,13 @@ export type SolveArgs = {
 const exactly = 1e-14
 export const notFinite = 'Factors and weights must be finite numbers, weights not negative.'
 
-/** Fills one block of rows with N(0, deviation), each block from its own stream. */
+/** Fills one block of rows with uniform numbers of mean 0 and this deviation, each block from its own stream. */
 export function initRows(args: InitArgs, block: number): void {
   const { values, width, factorCount, blocks, deviation } = args
-  const stream = random(args.seed, block)
+  const draw = random(args.seed, block)
+  const range = deviation * Math.sqrt(12)
   for (let row = blocks[block]!; row < blocks[block + 1]!; row++) {
-    for (let k = 0; k < factorCount; k++) values[row * width + k] = deviation * stream.normal()
+    for (let k = 0; k < factorCount; k++) values[row * width + k] = (draw() - 0.5) * range
   }
 }
 

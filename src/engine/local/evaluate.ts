@@ -49,7 +49,7 @@ export function attributeQueries(all: Uint32Array[], train: Pairs, test: Pairs, 
     items.some((item) => train.starts[item + 1]! > train.starts[item]!),
   )
   const order = random(seed, 3)
-  const keyed = sets.map((items) => ({ items, key: order.uniform() }))
+  const keyed = sets.map((items) => ({ items, key: order() }))
   keyed.sort((a, b) => a.key - b.key)
   const queries: TestQueries = []
   let dots = 0

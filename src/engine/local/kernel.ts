@@ -58,7 +58,7 @@ export type Kernel = {
   run: Threads['run']
   /** Different (user, item) pairs of the events begins[k]..ends[k] of each listed user, by user and by item. */
   pairs(events: EventRanges, signal: AbortSignal): Promise<BothPairs>
-  /** Factors drawn from N(0, deviation). */
+  /** Random factors of mean 0. */
   init(
     rowCount: number,
     factorCount: number,

@@ -1,10 +1,5 @@
-/** A seeded stream of random numbers; the same seed and stream number give the same numbers on every machine. */
-export type Random = {
-  /** Uniform in (0, 1). */
-  uniform(): number
-  /** Standard normal, by Box and Muller's transform (1958). */
-  normal(): number
-}
+/** Random numbers, uniform in (0, 1); the same seed and stream number give the same numbers on every machine. */
+export type Random = () => number
 
 /**
  * xoshiro128** (Blackman and Vigna, 2018), its state filled by splitmix32 from seed and stream,
@@ -17,7 +12,7 @@ export function random(seed: number, stream = 0): Random {
   let c = next()
   let d = next() | 1 // the all-zero state would stay zero
 
-  const uniform = () => {
+  return () => {
     const product = Math.imul(b, 5)
     const result = Math.imul((product << 7) | (product >>> 25), 9)
     const shifted = b << 9
@@ -29,8 +24,6 @@ export function random(seed: number, stream = 0): Random {
     d = (d << 11) | (d >>> 21)
     return ((result >>> 0) + 0.5) / 0x1_0000_0000
   }
-  const normal = () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform())
-  return { uniform, normal }
 }
 
 /** `count` different indexes below `size` in ascending order; all of them when `count` >= `size`. */
@@ -39,7 +32,7 @@ export function sample(size: number, count: number, random: Random): Uint32Array
   for (let index = 0; index < size; index++) indexes[index] = index
   if (count >= size) return indexes
   for (let k = 0; k < count; k++) {
-    const other = k + Math.floor(random.uniform() * (size - k))
+    const other = k + Math.floor(random() * (size - k))
     const kept = indexes[other]!
     indexes[other] = indexes[k]!
     indexes[k] = kept
@@ -55,7 +48,7 @@ export function systematicSample(sizes: Float64Array, count: number, random: Ran
   const step = sizes.reduce((sum, size) => sum + size, 0) / count
   const indexes: number[] = []
   const stands: number[] = []
-  let next = random.uniform() * step
+  let next = random() * step
   let end = 0
   for (const [index, size] of sizes.entries()) {
     end += size

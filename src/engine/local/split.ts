@@ -55,7 +55,7 @@ export function validationUsers(ranges: Ranges, seed: number): Mask | undefined 
   const kept = (twice * (1 - share)) / (share * once)
   if (kept >= 1) return undefined
   const draw = random(seed, 4)
-  return maskOf(begins.length, (user) => ends[user]! - begins[user]! !== 1 || draw.uniform() < kept)
+  return maskOf(begins.length, (user) => ends[user]! - begins[user]! !== 1 || draw() < kept)
 }
 
 /** Cuts each user's events at a moment: what comes before it, and what comes then. */
