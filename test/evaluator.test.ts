@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { judge, summary } from '../bench/evaluator.ts'
 import { poissonRegression } from '../src/engine/local/poisson.ts'
 import { random } from '../src/engine/local/random.ts'
+import { testKernel } from './engine/testKernel.ts'
 
 test('hits are users of the list who acted, recall is their share of what K allows', () => {
   deepEqual(judge([1, 2, 3], new Set([2, 9]), 3), { hits: 1, recall: 0.5 })
@@ -35,7 +36,12 @@ test('a Poisson regression finds planted coefficients, and leaves out what never
   }
   const weights = new Float32Array(count).fill(1)
   const { signal } = new AbortController()
-  const found = await poissonRegression({ width: 3, values, targets, weights }, 1e-6, signal)
+  const found = await poissonRegression(
+    testKernel(),
+    { width: 3, values, targets, weights },
+    1e-6,
+    signal,
+  )
   const [a, b, constant] = found.coefficients
   ok(Math.abs(found.intercept + 1) < 0.05, `${found.intercept}`)
   ok(Math.abs(a! - 0.8) < 0.03, `${a}`)

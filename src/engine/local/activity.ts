@@ -1,5 +1,6 @@
 import type { ModelDocument } from '../engine.ts'
 import { historyWidth } from './history.ts'
+import type { Kernel } from './kernel.ts'
 import { poissonRegression } from './poisson.ts'
 import { random, sample } from './random.ts'
 import type { Ranges } from './split.ts'
@@ -12,6 +13,7 @@ const activityRidge = 1e-3
 
 /** A Poisson regression of the users' events in the newer part on what the older part says of them. */
 export function learnActivity(
+  kernel: Kernel,
   history: Float32Array,
   newer: Ranges,
   seed: number,
@@ -29,7 +31,8 @@ export function learnActivity(
     targets[row] = newer.ends[user]! - newer.begins[user]!
   })
   const weights = new Float32Array(picked.length).fill(1)
-  return poissonRegression({ width: historyWidth, values, targets, weights }, activityRidge, signal)
+  const rows = { width: historyWidth, values, targets, weights }
+  return poissonRegression(kernel, rows, activityRidge, signal)
 }
 
 /** activity = the log of the events that the regression foresees. */

@@ -73,7 +73,7 @@ export async function learn(
   const valuesOf = termValues(examples, fitted)
   const scores: Score[] = []
   for (const candidate of candidates.all)
-    scores.push(await fitCandidate(candidate, examples, valuesOf, signal))
+    scores.push(await fitCandidate(kernel, candidate, examples, valuesOf, signal))
   const compared = Array.from(sample(queries.length, Math.max(comparedMin, most), draw), (n) => ({
     actual: placesOf(queries[n]!.actual, some),
     asked: asked[n]!,
@@ -82,7 +82,7 @@ export async function learn(
   let best = scores[bestOf(metrics.map(({ recalls }) => recalls))]!
   if (heldOut.sets) {
     const level = await levelExamples(kernel, fitted, heldOut, heldOut.sets, ask, draw, signal)
-    best = await levelled(best, level, fitted, signal)
+    best = await levelled(kernel, best, level, fitted, signal)
   }
   return {
     score: best,
@@ -112,6 +112,7 @@ export function bestOf(recalls: number[][]): number {
 }
 
 async function fitCandidate(
+  kernel: Kernel,
   { name, columns }: Candidate,
   examples: Examples,
   valuesOf: TermValues,
@@ -126,6 +127,7 @@ async function fitCandidate(
       for (let row = 0; row < rowCount; row++) values[row * width + k]! += term.weight * own[row]!
     }
   const { intercept, coefficients } = await poissonRegression(
+    kernel,
     {
       ...{ width, values },
       targets: Float32Array.from(examples.targets),
@@ -169,6 +171,7 @@ function logScores({ terms }: Score, examples: Examples, fitted: Fitted): Float6
  * regression of what happened over what the score says, on the features of the query alone. No user moves within one.
  */
 async function levelled(
+  kernel: Kernel,
   score: Score,
   { examples, stands }: Awaited<ReturnType<typeof levelExamples>>,
   fitted: Fitted,
@@ -189,6 +192,7 @@ async function levelled(
     weights.push(examples.weights[row]! * stands[query]! * said)
   }
   const { intercept, coefficients } = await poissonRegression(
+    kernel,
     {
       ...{ width, values: Float32Array.from(values) },
       ...{ targets: Float32Array.from(targets), weights: Float32Array.from(weights) },

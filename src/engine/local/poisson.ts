@@ -1,4 +1,5 @@
-import { setImmediate } from 'node:timers/promises'
+import { emptyFactors, withMemory } from './arrays.ts'
+import type { Kernel } from './kernel.ts'
 
 /** Rows of a regression: row r has the features values[r * width..) and happened targets[r] times, with weights[r]. */
 export type Rows = {
@@ -18,58 +19,64 @@ const enough = 1e-7
  * the features scaled to a weighted deviation of 1 for the ridge, by Newton's method with halved steps. A stop is heard
  * between steps.
  */
-export async function poissonRegression(
-  { width, values, targets, weights }: Rows,
+export const poissonRegression = (
+  kernel: Pick<Kernel, 'gram'>,
+  rows: Rows,
+  ridge: number,
+  signal: AbortSignal,
+) => withMemory(() => regress(kernel, rows, ridge, signal))
+
+async function regress(
+  kernel: Pick<Kernel, 'gram'>,
+  rows: Rows,
   ridge: number,
   signal: AbortSignal,
 ) {
+  const { width, values, targets, weights } = rows
   const count = targets.length
-  const size = width + 1
-  const { means, scales, weightSum } = moments({ width, values, targets, weights })
-  const x = new Float64Array(count * size)
+  const { means, scales, weightSum } = moments(rows)
+  // Its Gram matrix will be the Hessian.
+  const curved = emptyFactors(count, width + 1)
+  const stride = curved.width
+  const x = new Float32Array(count * stride)
   let sum = 0
   for (let row = 0; row < count; row++) {
     for (let k = 0; k < width; k++)
-      x[row * size + k] = (values[row * width + k]! - means[k]!) * scales[k]!
-    x[row * size + width] = 1
+      x[row * stride + k] = (values[row * width + k]! - means[k]!) * scales[k]!
+    x[row * stride + width] = 1
     sum += weights[row]! * targets[row]!
   }
-  let beta = new Float64Array(size)
+  let beta = new Float64Array(stride)
   beta[width] = Math.log(Math.max(1e-12, sum / weightSum))
-  let eta = new Float64Array(count).fill(beta[width])
-  const loss = (b: Float64Array, eta: Float64Array) => {
+  const loss = (b: Float64Array, rates: Float64Array) => {
     let total = 0
     for (let row = 0; row < count; row++) {
       let dot = 0
-      for (let k = 0; k < size; k++) dot += b[k]! * x[row * size + k]!
-      eta[row] = dot
-      total += weights[row]! * (Math.exp(dot) - targets[row]! * dot)
+      for (let k = 0; k <= width; k++) dot += b[k]! * x[row * stride + k]!
+      rates[row] = Math.exp(dot)
+      total += weights[row]! * (rates[row]! - targets[row]! * dot)
     }
     let penalty = 0
     for (let k = 0; k < width; k++) penalty += b[k]! ** 2
     return total / weightSum + (ridge / 2) * penalty
   }
-  let best = loss(beta, eta)
+  let rates = new Float64Array(count)
+  let best = loss(beta, rates)
   for (let step = 0; step < stepsMax; step++) {
-    await setImmediate()
-    signal.throwIfAborted()
-    const gradient = new Float64Array(size)
-    const hessian = new Float64Array(size * size)
+    const gradient = new Float64Array(stride)
     for (let row = 0; row < count; row++) {
       const weight = weights[row]! / weightSum
-      const rate = Math.exp(eta[row]!)
-      const excess = weight * (rate - targets[row]!)
-      const curvature = weight * rate
-      const at = row * size
-      for (let i = 0, to = 0; i < size; i++, to += size) {
-        gradient[i]! += excess * x[at + i]!
-        const scale = curvature * x[at + i]!
-        for (let k = 0; k <= i; k++) hessian[to + k]! += scale * x[at + k]!
+      const excess = weight * (rates[row]! - targets[row]!)
+      const root = Math.sqrt(weight * rates[row]!)
+      for (let at = row * stride, k = 0; k <= width; at++, k++) {
+        gradient[k]! += excess * x[at]!
+        curved.values[at] = root * x[at]!
       }
     }
+    const hessian = await kernel.gram(curved, signal)
     for (let k = 0; k < width; k++) {
       gradient[k]! += ridge * beta[k]!
-      hessian[k * size + k]! += ridge
+      hessian[k * stride + k]! += ridge
     }
     const direction = solveSymmetric(hessian, gradient)
     const tried = new Float64Array(count)
@@ -82,7 +89,7 @@ export async function poissonRegression(
     }
     if (!(value < best)) break
     const gained = best - value
-    ;[beta, best, eta] = [next, value, tried]
+    ;[beta, best, rates] = [next, value, tried]
     if (gained < enough * Math.abs(best)) break
   }
   const coefficients = Array.from({ length: width }, (_, k) => beta[k]! * scales[k]!)

@@ -179,7 +179,7 @@ async function learnFrom(
     for (let user = 0; user < events.userCount; user++)
       if (!isIn(mask, user)) fitted.features.events[user] = 0
   if (foresees === 'horizon') {
-    activity = await learnActivity(userHistory, newer, plan.seed, run.signal)
+    activity = await learnActivity(kernel, userHistory, newer, plan.seed, run.signal)
     foresee(activity, userHistory, fitted.features.activity)
   }
   const { queries, sets } = await heldOutQueries(rounds, fitted, newer)
