@@ -99,8 +99,11 @@ export async function examplesOf(
   const pool = Uint32Array.from(sample(withEvents.length, poolMax, draw), (n) => withEvents[n]!)
   const share = pool.length / withEvents.length
   const chosen = sample(asked.length, queriesMax, draw)
-  const looked = new Set(pool)
-  for (const query of chosen) for (const user of acted[query]!.keys()) looked.add(user)
+  const positives = Array.from(chosen, (query) => {
+    const users = Uint32Array.from(acted[query]!.keys())
+    return Array.from(sample(users.length, actedMax, draw), (at) => users[at]!)
+  })
+  const looked = new Set([...pool, ...positives.flat()])
   const { known, placeOf } = someUsers(fitted, Uint32Array.from(looked).sort())
   const userCount = known.users.rowCount
   const size = evidenceFeatures.length * userCount
@@ -116,16 +119,13 @@ export async function examplesOf(
       )
       for (const [n, query] of some.entries()) {
         const own = found.subarray(n * size, (n + 1) * size)
+        const users = positives[from + n]!
+        for (const user of users) add(query, user, 1, acted[query]!.size / users.length, own)
         const { likely, rest } = othersOf(pool, activity, acted[query]!, own, placeOf, draw)
-        const positives = Uint32Array.from(acted[query]!.keys())
-        for (const [list, count, target, of] of [
-          [positives, actedMax, 1, 1],
-          [likely, perPart, 0, share],
-          [rest, perPart, 0, share],
-        ] as const) {
-          const picked = sample(list.length, count, draw)
-          const weight = list.length / picked.length / of
-          for (const at of picked) add(query, list[at]!, target, weight, own)
+        for (const list of [likely, rest]) {
+          const picked = sample(list.length, perPart, draw)
+          const weight = list.length / picked.length / share
+          for (const at of picked) add(query, list[at]!, 0, weight, own)
         }
       }
     })
@@ -144,14 +144,12 @@ function othersOf(
   const userCount = evidence.length / evidenceFeatures.length
   const ownAt = evidenceFeatures.indexOf('own') * userCount
   const nearAt = evidenceFeatures.indexOf('neighbourhood') * userCount
-  const hasActed = new Uint8Array(userCount)
-  for (const user of acted.keys()) hasActed[placeOf[user]!] = 1
   const others = new Uint32Array(pool.length)
   const rough = new Float32Array(pool.length)
   let count = 0
   for (const user of pool) {
+    if (acted.has(user)) continue
     const place = placeOf[user]!
-    if (hasActed[place] === 1) continue
     const own = Math.min(1, evidence[ownAt + place]!)
     others[count] = user
     rough[count++] =
