@@ -12,7 +12,7 @@ type Stream = { nfd?: number; node: object }
  * power cut. PGlite's own file system has all but that.
  */
 export class ForcedFiles extends NodeFS {
-  override async init(pglite: PGlite, options: Partial<Module>) {
+  override async init(pglite: PGlite, options: Partial<Module>): ReturnType<NodeFS['init']> {
     const { emscriptenOpts } = await super.init(pglite, options)
     const preRun = [...(emscriptenOpts.preRun ?? []), addForce]
     return { emscriptenOpts: { ...emscriptenOpts, preRun } }
