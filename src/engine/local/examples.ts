@@ -45,7 +45,7 @@ const levelQueries = 800
 const evidenceMax = 100_000_000
 const queriesAtOnce = 16
 /** Users of whom those who did not act are taken: so many at random stand for all. */
-const poolMax = 30_000
+const poolMax = 100_000
 const likelyShare = 0.02
 /** Users by which the likeliest are told apart. */
 const lookedMax = 2000
