@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { createWriteStream, type Dirent } from 'node:fs'
+import { createReadStream, createWriteStream, type Dirent } from 'node:fs'
 import {
   access,
   constants,
@@ -109,7 +109,7 @@ export const diskFiles = ({ root, scratch }: { root: string; scratch: string }):
   list: (prefixUrl) => list(root, prefixUrl).catch(refusal(prefixUrl)),
   lines: (url) => linesOf(bytes(root, url), url),
   bytes: (url) => bytes(root, url),
-  localPath: (url) => readable(root, url),
+  localPath: (url) => readable(root, url).catch(refusal(url)),
   create: (url) => create(root, scratch, url),
   discard: async () => undefined,
   requireKey: async () => undefined,
@@ -190,19 +190,15 @@ async function existing(root: string, url: string): Promise<string> {
   return path
 }
 
-const opened = (root: string, url: string) =>
-  existing(root, url)
-    .then((path) => open(path))
-    .catch(refusal(url))
-
+/** The path of an object that the server's user may read. */
 async function readable(root: string, url: string): Promise<string> {
   const path = await existing(root, url)
-  await (await opened(root, url)).close()
+  await (await open(path)).close()
   return path
 }
 
 async function* bytes(root: string, url: string): AsyncGenerator<Uint8Array> {
-  yield* (await opened(root, url)).createReadStream()
+  yield* createReadStream(await readable(root, url).catch(refusal(url)))
 }
 
 /** What the system does not permit is refused as S3 would refuse it. */

@@ -329,10 +329,8 @@ test('kernel and twin train models that rank the same users with the same scores
       const theirs = new Map(twins[n]!.users.map((user, k) => [user, twins[n]!.scores[k]!]))
       for (const [k, user] of users.entries()) {
         // Scores are float32: large ones have as many digits, not as many decimals.
-        worst = Math.max(
-          worst,
-          Math.abs(theirs.get(user)! / scores[k]! - 1) * Math.min(1, scores[k]!),
-        )
+        const differs = Math.abs(theirs.get(user)! - scores[k]!)
+        worst = Math.max(worst, differs / Math.max(1, scores[k]!))
         // Nobody stands elsewhere but for neighbours whose scores rounding makes change places.
         if (user !== twins[n]!.users[k]) moved++
       }

@@ -58,7 +58,7 @@ export type Kernel = {
   run: Threads['run']
   /** Different (user, item) pairs of the events begins[k]..ends[k] of each listed user, by user and by item. */
   pairs(events: EventRanges, signal: AbortSignal): Promise<BothPairs>
-  /** Random factors of mean 0. */
+  /** Uniform factors of mean 0 and this deviation. */
   init(
     rowCount: number,
     factorCount: number,

@@ -19,19 +19,10 @@ const enough = 1e-7
  * the features scaled to a weighted deviation of 1 for the ridge, by Newton's method with halved steps. A stop is heard
  * between steps.
  */
-export const poissonRegression = (
-  kernel: Pick<Kernel, 'gram'>,
-  rows: Rows,
-  ridge: number,
-  signal: AbortSignal,
-) => withMemory(() => regress(kernel, rows, ridge, signal))
+export const poissonRegression = (...args: Parameters<typeof regress>) =>
+  withMemory(() => regress(...args))
 
-async function regress(
-  kernel: Pick<Kernel, 'gram'>,
-  rows: Rows,
-  ridge: number,
-  signal: AbortSignal,
-) {
+async function regress(kernel: Kernel, rows: Rows, ridge: number, signal: AbortSignal) {
   const { width, values, targets, weights } = rows
   const count = targets.length
   const { means, scales, weightSum } = moments(rows)
