@@ -208,13 +208,13 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = pro
   const s3 = endpoint('endpointUrlS3', text('endpointUrlS3'))
   const database = databaseUrl(text('databaseUrl'))
   return Object.freeze({
-    port: count('port', text('port'), 0, 65_535),
+    port: whole('port', 0, 65_535),
     host: text('host'),
-    adminPort: text('adminPort') ? count('adminPort', text('adminPort'), 0, 65_535) : undefined,
+    adminPort: text('adminPort') ? whole('adminPort', 0, 65_535) : undefined,
     dataDir: resolve(text('dataDir')),
     databaseUrl: database,
     jobs: oneOf('jobs', text('jobs'), ['true', 'false']) === 'true',
-    leaseSeconds: count('leaseSeconds', text('leaseSeconds'), 2, 3600),
+    leaseSeconds: whole('leaseSeconds', 2, 3600),
     files: oneOf('files', text('files') || (s3 ? 's3' : 'disk'), ['disk', 's3'] as const),
     endpointUrlS3: s3,
     endpointUrlSts: endpoint('endpointUrlSts', text('endpointUrlSts')) ?? s3,

@@ -95,46 +95,30 @@ export const errorStatus = (service: Service, code: string): number | undefined 
   models.get(service)?.shapes[code]?.error?.httpStatusCode
 
 /**
- * The members of a document that a shape has, nested ones too: how a Describe
- * document becomes a List summary. Drops undefined and null (spec L.2.8); a timestamp
- * kept as ISO text becomes a Date again.
- */
-export function project(document: object, service: Service, shapeName: string) {
-  const toDate = (time: string | Date) => new Date(time)
-  return kept(document, { service, shapeName, time: toDate }) as Record<string, unknown>
-}
-
-/**
- * An output as it goes into JSON: the output shape's members only, each
- * Date as epoch seconds. Spec A.5.
+ * An output as it goes into JSON: the output shape's members only, nested ones too, without undefined and null
+ * (spec L.2.8), each Date as epoch seconds. Spec A.5.
  */
 export function encode(name: string, output: object): object {
   const { service, output: shapeName } = operation(name)
-  if (!shapeName) return {}
-  return kept(output, { service, shapeName, time: seconds }) as object
+  return shapeName ? (kept(output, service, shapeName) as object) : {}
 }
 
-/** CLI 1 prints the number as it comes, so no more than three decimals (spec/clients 14). */
-const seconds = (time: string | Date) => new Date(time).getTime() / 1000
-
-/** What is kept of a value, and what becomes of its times. */
-type Kept = { service: Service; shapeName: string; time: (value: string | Date) => unknown }
-
-function kept(value: unknown, of: Kept): unknown {
-  const { type, members, member, value: entry } = shape(of.service, of.shapeName)
+function kept(value: unknown, service: Service, shapeName: string): unknown {
+  const { type, members, member, value: entry } = shape(service, shapeName)
   switch (type) {
     case 'structure':
-      return entriesKept(value as object, of, (name) =>
+      return entriesKept(value as object, service, (name) =>
         members && Object.hasOwn(members, name) ? members[name] : undefined,
       )
     case 'map':
-      return entriesKept(value as object, of, () => entry)
+      return entriesKept(value as object, service, () => entry)
     case 'list':
       return (value as unknown[])
         .filter((element) => element !== undefined && element !== null)
-        .map((element) => kept(element, { ...of, shapeName: member!.shape }))
+        .map((element) => kept(element, service, member!.shape))
     case 'timestamp':
-      return of.time(value as string | Date)
+      // CLI 1 prints the number as it comes, so no more than three decimals. A stored time is ISO text.
+      return new Date(value as string | Date).getTime() / 1000
     default:
       return value
   }
@@ -143,14 +127,14 @@ function kept(value: unknown, of: Kept): unknown {
 /** Object.fromEntries makes an own member even of `__proto__`, which assignment would not. */
 function entriesKept(
   document: object,
-  of: Kept,
+  service: Service,
   reference: (name: string) => Reference | undefined,
 ): object {
   const entries: [string, unknown][] = []
   for (const [name, value] of Object.entries(document)) {
     const found = reference(name)
     if (found && value !== undefined && value !== null)
-      entries.push([name, kept(value, { ...of, shapeName: found.shape })])
+      entries.push([name, kept(value, service, found.shape)])
   }
   return Object.fromEntries(entries)
 }

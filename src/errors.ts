@@ -32,8 +32,8 @@ export class LeaseLost extends Error {
 
 /** Why the server cannot start, and what its owner can do: one line, shown without a stack. */
 export class CannotStart extends Error {
-  constructor(reason: string, cause: unknown) {
-    super(reason, { cause })
+  constructor(reason: string, options?: ErrorOptions) {
+    super(reason, options)
     this.name = 'CannotStart'
   }
 }
@@ -46,7 +46,7 @@ export const cannotStart =
     // One error for each address of a host.
     const first = cause instanceof AggregateError ? cause.errors[0] : cause
     const [line = ''] = (first instanceof Error ? first.message : String(first)).split('\n')
-    throw new CannotStart(`${what}: ${line}`, cause)
+    throw new CannotStart(`${what}: ${line}`, { cause })
   }
 
 const error = (code: string, status?: number) => (message: string) =>
@@ -59,6 +59,8 @@ export const limitExceeded = error('LimitExceededException')
 export const tooManyTags = error('TooManyTagsException')
 export const resourceInUse = error('ResourceInUseException')
 export const resourceNotFound = error('ResourceNotFoundException')
+/** Of the resource that a request is about. Text seen in public code, spec J.3. */
+export const doesNotExist = (arn: string) => resourceNotFound(`Resource Arn ${arn} does not exist.`)
 export const throttling = error('ThrottlingException', 429)
 export const unavailable = error('ServiceUnavailable', 503)
 export const unsupportedOperation = error('UnsupportedOperationException', 501)

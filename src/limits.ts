@@ -34,7 +34,7 @@ export const quotas = {
 
 export type Quota = keyof typeof quotas
 
-/** What defines the interface and holds whatever the preset. */
+/** What no preset changes: limits of the interface, then of this process. */
 export const limits = {
   /** AWS: 50 tags per resource [D23]. */
   tagsPerResource: 50,

@@ -1,5 +1,5 @@
-import { rmSync } from 'node:fs'
-import { copyFile, mkdir, mkdtemp, stat } from 'node:fs/promises'
+import { existsSync, rmSync } from 'node:fs'
+import { copyFile, mkdir, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -147,8 +147,8 @@ function readOptions(argv: string[]): Options {
 }
 
 async function requireFolder(folder: string): Promise<void> {
-  if (!(await isThere(folder))) throw new DemoFailure(`There is no folder ${folder}. ${wanted}`)
-  if (!(await isThere(join(folder, 'interactions.csv'))))
+  if (!existsSync(folder)) throw new DemoFailure(`There is no folder ${folder}. ${wanted}`)
+  if (!existsSync(join(folder, 'interactions.csv')))
     throw new DemoFailure(`${folder} holds no interactions.csv. ${wanted}`)
 }
 
@@ -165,14 +165,8 @@ async function openTables(folder: string): Promise<CsvFolder> {
 async function copyTables(from: string, to: string): Promise<void> {
   await mkdir(to, { recursive: true })
   for (const name of ['interactions.csv', 'items.csv', 'users.csv'])
-    if (await isThere(join(from, name))) await copyFile(join(from, name), join(to, name))
+    if (existsSync(join(from, name))) await copyFile(join(from, name), join(to, name))
 }
-
-const isThere = (path: string) =>
-  stat(path).then(
-    () => true,
-    () => false,
-  )
 
 const countRows = ({ interactions, items, users }: CsvFolder['tables']) =>
   Object.entries({ users, items, interactions })

@@ -1,4 +1,6 @@
+import { literal } from '../data/attributeExpression.ts'
 import type { Column, CsvFolder, Table, TableName } from '../data/csvFolder.ts'
+import { coreRules } from '../data/schemaRules.ts'
 
 /** Why the demo cannot go on with this data or server, in words for the person who started it. */
 export class DemoFailure extends Error {}
@@ -62,24 +64,9 @@ export async function planDemo(folder: CsvFolder): Promise<DemoPlan> {
 }
 
 const names = { interactions: 'Interactions', items: 'Items', users: 'Users' }
-const ids: Record<TableName, string[]> = {
-  interactions: ['USER_ID', 'ITEM_ID'],
-  items: ['ITEM_ID'],
-  users: ['USER_ID'],
-}
-/** Columns whose type Personalize fixes. Spec E.3. */
-const reserved: Record<TableName, Record<string, string | string[]>> = {
-  interactions: {
-    TIMESTAMP: 'long',
-    EVENT_TYPE: 'string',
-    EVENT_VALUE: ['float', 'null'],
-    IMPRESSION: ['string', 'null'],
-    RECOMMENDATION_ID: ['string', 'null'],
-    EVENT_ATTRIBUTION_SOURCE: ['string', 'null'],
-  },
-  items: { CREATION_TIMESTAMP: 'long' },
-  users: {},
-}
+/** The fields that Personalize knows by name: whatever else a table has is metadata. */
+const rulesOf = (table: TableName) => coreRules[table.toUpperCase() as Uppercase<TableName>].fields
+const isMetadata = (table: TableName, { name }: Column) => !Object.hasOwn(rulesOf(table), name)
 
 function schemaOf(table: TableName, { columns, ...rest }: Table): string {
   const text = table === 'items' ? freeTexts({ columns, ...rest })[0] : undefined
@@ -97,8 +84,11 @@ function fieldOf(table: TableName, { name, kind, missing }: Column, of: Table, t
     throw new DemoFailure(
       `${table}.csv: the column name '${name}' must be letters, digits and _ only.`,
     )
-  if (ids[table].includes(name)) return { name, type: 'string' }
-  if (name in reserved[table]) return { name, type: reserved[table][name] }
+  const rule = rulesOf(table)[name]
+  if (rule) {
+    const type = rule.types[0]!
+    return { name, type: missing && !rule.notNull ? ['null', type] : type }
+  }
   const type = kind === 'whole' ? 'long' : kind === 'decimal' ? 'float' : 'string'
   const free = freeTexts(of).some((each) => each.name === name)
   return {
@@ -125,10 +115,7 @@ const freeTexts = ({ rows, columns }: Table) =>
  */
 function queryable(table: TableName, of: Table): Column[] {
   const free = freeTexts(of)
-  const own = of.columns.filter(
-    (each) =>
-      !ids[table].includes(each.name) && !(each.name in reserved[table]) && !free.includes(each),
-  )
+  const own = of.columns.filter((each) => isMetadata(table, each) && !free.includes(each))
   const [few, many] = [own.filter(isCategory), own.filter((each) => !isCategory(each))]
   return [...few, ...many]
 }
@@ -136,7 +123,7 @@ const isCategory = ({ kind, distinct }: Column) => kind === 'text' && distinct >
 
 /** Personalize wants one column of its own in Users and Items. Spec E.3. */
 const hasMetadata = (table: TableName, { columns }: Table) =>
-  columns.some(({ name }) => !ids[table].includes(name) && !(name in reserved[table]))
+  columns.some((each) => isMetadata(table, each))
 
 const column = (table: Table, name: string) => table.columns.find((each) => each.name === name)
 
@@ -177,16 +164,13 @@ async function askAttributes(folder: CsvFolder, attributes: Column[]): Promise<A
 }
 
 const termOf = ({ name, kind }: Column, value: string) =>
-  `ITEMS.${name} = ${kind === 'text' ? literal(value) : value}`
+  `ITEMS.${name} = ${literal({ kind: kind === 'text' ? 'string' : 'number', text: value })}`
 
 async function userFilter(folder: CsvFolder, name: string) {
   const [value] = await folder.frequentValues('users', name, 1)
   if (value === undefined) return undefined
   return {
-    expression: `INCLUDE UserID WHERE Users.${name} IN (${literal(value)})`,
+    expression: `INCLUDE UserID WHERE Users.${name} IN (${literal({ kind: 'string', text: value })})`,
     label: `${name} ${value}`,
   }
 }
-
-/** A string literal of the filter and attribute grammars. Spec D.5, F.2. */
-const literal = (value: string) => `"${value.replace(/["\\]/g, '\\$&')}"`

@@ -148,7 +148,7 @@ async function checkDisk({ dataDir }: Config): Promise<string> {
   const { bavail, bsize } = await statfs(await nearestFolder(dataDir))
   const free = `${((bavail * bsize) / 1e9).toFixed(1)} GB free for ${dataDir}`
   if (bavail * bsize < limits.freeBytesMin)
-    throw new CannotStart(`${free}, needed is 1 GB; free some, or choose another --data-dir`, null)
+    throw new CannotStart(`${free}, needed is 1 GB; free some, or choose another --data-dir`)
   return free
 }
 

@@ -51,7 +51,7 @@ export async function checkKey(config: Config, { roleArn, kmsKeyArn }: Named): P
   if (config.files === 'disk') return 'not asked for, since buckets are folders'
   if (kmsKeyArn === undefined) return 'none named; --kms-key-arn ARN tries one'
   if (config.roles === 'assume' && roleArn === undefined)
-    throw new CannotStart('A key is tried as the role of a job; name one with --role-arn.', null)
+    throw new CannotStart('A key is tried as the role of a job; name one with --role-arn.')
   await tryKey(config, asJob(config, roleArn), kmsKeyArn).catch(
     cannotStart('A job could not work; enable the key, and allow the role kms:DescribeKey'),
   )
@@ -77,7 +77,7 @@ export async function checkClock(config: Config): Promise<string> {
     const seconds = (Date.now() - now.getTime()) / 1000
     const words = `${Math.abs(seconds).toFixed(0)} s ${seconds < 0 ? 'behind' : 'ahead of'} ${who}`
     if (Math.abs(seconds) * 1000 > limits.clockSkewMs)
-      throw new CannotStart(`${words}; set it, best with NTP on both machines`, null)
+      throw new CannotStart(`${words}; set it, best with NTP on both machines`)
     found.push(words)
   }
   return found.join(', ')

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { extname } from 'node:path'
 import { createInterface } from 'node:readline'
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 /** A server of our own that runs as a child process, on a free port of 127.0.0.1. */
@@ -47,7 +47,7 @@ export async function startServer(dataDir: string, flags: string[] = []): Promis
   const early = ended.then(([code]) => {
     throw new Error(`The server ended with code ${code} before it answered.\n${complaints()}`)
   })
-  const late = setTimeout(60_000, undefined, { ref: false }).then(() => {
+  const late = sleep(60_000, undefined, { ref: false }).then(() => {
     throw new Error(`The server did not answer within 60 s.\n${complaints()}`)
   })
   const endpoint = await Promise.race([ready, early, late]).catch((error) => {
@@ -62,14 +62,9 @@ export async function startServer(dataDir: string, flags: string[] = []): Promis
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
       child.kill('SIGTERM')
-      const patience = new AbortController()
-      const killed = setTimeout(8000, undefined, { signal: patience.signal }).then(
-        () => child.kill('SIGKILL'),
-        () => undefined,
-      )
+      const patience = setTimeout(() => child.kill('SIGKILL'), 8000)
       const [code] = await ended
-      patience.abort()
-      await killed
+      clearTimeout(patience)
       return code
     },
     kill: () => void child.kill('SIGKILL'),

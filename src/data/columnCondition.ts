@@ -3,7 +3,7 @@ import { type DuckDBConnection, LIST, listValue, VARCHAR } from '@duckdb/node-ap
 /**
  * Values for a statement's parameters, all of them text: `bind` gives back the parameter's name.
  */
-export type Parameters = { values: Record<string, string | ReturnType<typeof listValue>> }
+export type BoundValues = { values: Record<string, string | ReturnType<typeof listValue>> }
 
 /** The type of each column of some Parquet files together, by upper-case name. */
 export async function columnTypes(
@@ -19,14 +19,14 @@ export async function columnTypes(
   return new Map(result.columnNames().map((name, n) => [name.toUpperCase(), `${types[n]}`]))
 }
 
-export const bind = (parameters: Parameters, value: string | string[]): string => {
+export const bind = (parameters: BoundValues, value: string | string[]): string => {
   const name = `p${Object.keys(parameters.values).length}`
   parameters.values[name] = typeof value === 'string' ? value : listValue(value)
   return `$${name}`
 }
 
 /** What DuckDB cannot see from an empty list: the types of the bound values. */
-export const parameterTypes = ({ values }: Parameters) =>
+export const parameterTypes = ({ values }: BoundValues) =>
   Object.fromEntries(
     Object.entries(values).map(([name, v]) => [
       name,
@@ -38,7 +38,7 @@ export const parameterTypes = ({ values }: Parameters) =>
  * SQL for "the column holds one of these strings", NULL for NULL. A value such as `drama|comedy`
  * holds its parts and itself. One string is looked for without splitting, which is quicker.
  */
-export function holdsAny(column: string, values: string[], parameters: Parameters): string {
+export function holdsAny(column: string, values: string[], parameters: BoundValues): string {
   if (values.length === 1 && !values[0]!.includes('|'))
     return `contains('|' || ${column} || '|', ${bind(parameters, `|${values[0]}|`)})`
   return `CASE WHEN ${column} IS NOT NULL THEN

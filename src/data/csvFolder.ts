@@ -1,7 +1,8 @@
-import { access } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { DuckDBInstance, LIST, listValue, VARCHAR } from '@duckdb/node-api'
+import { identifier } from './duck.ts'
 
 export type TableName = 'interactions' | 'items' | 'users'
 
@@ -90,11 +91,7 @@ async function loadIfThere(
   folder: string,
   table: TableName,
 ): Promise<Table | undefined> {
-  const there = await access(join(folder, `${table}.csv`)).then(
-    () => true,
-    () => false,
-  )
-  return there ? load(connection, folder, table) : undefined
+  return existsSync(join(folder, `${table}.csv`)) ? load(connection, folder, table) : undefined
 }
 
 async function load(
@@ -119,7 +116,7 @@ async function profile(
   table: TableName,
   name: string,
 ): Promise<Column> {
-  const cell = quoted(name)
+  const cell = identifier(name)
   const [found] = await rows(
     connection,
     `SELECT count(*) > count(${cell}) AS missing,
@@ -144,7 +141,7 @@ async function popularItems(connection: DuckDBConnection, count: number, column?
     ? await rows(
         connection,
         `SELECT ITEM_ID FROM (
-           SELECT ITEM_ID, any_value(items.${quoted(column)}) AS place, count(*) AS n
+           SELECT ITEM_ID, any_value(items.${identifier(column)}) AS place, count(*) AS n
            FROM interactions JOIN items USING (ITEM_ID) GROUP BY ITEM_ID
            QUALIFY row_number() OVER (PARTITION BY place ORDER BY n DESC, ITEM_ID) = 1
          ) ORDER BY n DESC, ITEM_ID LIMIT ${count}`,
@@ -165,13 +162,13 @@ async function frequentValues(
   where?: Condition,
 ) {
   const restriction = where
-    ? `WHERE list_contains(string_split(${quoted(where.column)}, '|'), $texts[1])`
+    ? `WHERE list_contains(string_split(${identifier(where.column)}, '|'), $texts[1])`
     : ''
   const found = await rows(
     connection,
     `SELECT value
      FROM (
-       SELECT unnest(string_split(${quoted(column)}, '|')) AS value FROM ${table} ${restriction})
+       SELECT unnest(string_split(${identifier(column)}, '|')) AS value FROM ${table} ${restriction})
      WHERE value <> '' GROUP BY value ORDER BY count(*) DESC, value LIMIT ${count}`,
     where && [where.value],
   )
@@ -181,7 +178,7 @@ async function frequentValues(
 async function itemValues(connection: DuckDBConnection, ids: string[], wanted: string) {
   const found = await rows(
     connection,
-    `SELECT ITEM_ID AS id, any_value(${quoted(wanted)}) AS value FROM items
+    `SELECT ITEM_ID AS id, any_value(${identifier(wanted)}) AS value FROM items
      WHERE list_contains($texts, ITEM_ID) GROUP BY id`,
     ids,
   )
@@ -200,7 +197,7 @@ async function sketchUsers(
      WHERE list_contains($texts, USER_ID) GROUP BY id`,
     ids,
   )
-  const columns = own.map((name, k) => `any_value(${quoted(name)}) AS v${k}`)
+  const columns = own.map((name, k) => `any_value(${identifier(name)}) AS v${k}`)
   const owned =
     own.length > 0
       ? await byUser(
@@ -228,7 +225,7 @@ const favouriteValues = (connection: DuckDBConnection, ids: string[], column: st
     connection,
     `SELECT id, arg_max(value, n) AS value, (max(n) / sum(n))::DOUBLE AS share FROM (
        SELECT id, value, count(*) AS n FROM (
-         SELECT USER_ID AS id, unnest(string_split(items.${quoted(column)}, '|')) AS value
+         SELECT USER_ID AS id, unnest(string_split(items.${identifier(column)}, '|')) AS value
          FROM interactions JOIN items USING (ITEM_ID) WHERE list_contains($texts, USER_ID)
        ) WHERE value <> '' GROUP BY id, value
      ) GROUP BY id`,
@@ -249,6 +246,3 @@ async function rows(
     : await connection.runAndReadAll(sql)
   return reader.getRowObjects()
 }
-
-/** A column name as SQL writes it, whatever is in it. */
-const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`

@@ -1,11 +1,12 @@
 import { createReadStream } from 'node:fs'
-import { mkdir, mkdtemp, open, rename, rm, stat, symlink } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, stat, symlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type DuckDBConnection, type DuckDBValue, listValue } from '@duckdb/node-api'
 import { JobFailure } from '../errors.ts'
 import { explainRows } from './csvProblems.ts'
 import { cellsOf, type Layout, rowsSql } from './csvRows.ts'
 import { type Duck, identifier, readRows, withConnection } from './duck.ts'
+import { sync } from './files.ts'
 import { readLines } from './lines.ts'
 import type { DatasetSchema } from './schema.ts'
 
@@ -252,9 +253,4 @@ async function publish(path: string, out: string): Promise<void> {
   await sync(path)
   await rename(path, out)
   await sync(dirname(out))
-}
-
-async function sync(path: string): Promise<void> {
-  const handle = await open(path)
-  await handle.sync().finally(() => handle.close())
 }

@@ -102,7 +102,7 @@ export const identifier = (name: string) => `"${name.replaceAll('"', '""')}"`
 export const literal = (text: string) => `'${text.replaceAll("'", "''")}'`
 
 /** The numbers of a column of one chunk, as they are in memory: no value of the column may be NULL. */
-export function numbersOf<Numbers extends Uint32Array | Float32Array>(
+export function columnNumbers<Numbers extends Uint32Array | Float32Array>(
   chunk: DuckDBDataChunk,
   column: number,
   kind: new (...args: never[]) => Numbers,

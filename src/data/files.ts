@@ -280,7 +280,7 @@ async function create(root: string, scratch: string, url: string): Promise<Objec
       stream.end()
       await closed
       await rename(temporary, path).catch(refusal(url))
-      for (const folder of folders.toReversed()) await syncFolder(folder)
+      for (const folder of folders.toReversed()) await sync(folder)
     },
     async abort() {
       stream.destroy()
@@ -311,10 +311,10 @@ async function makeFolders(bucket: string, { url, key }: Location): Promise<stri
   return folders
 }
 
-/** Without it the new name may be lost with the power, although the bytes are safe. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder)
-  await handle.sync().finally(() => handle.close())
+/** Forces a file to the disk, or the names in a folder, which may be lost with the power although the bytes are safe. */
+export async function sync(path: string): Promise<void> {
+  await using file = await open(path)
+  await file.sync()
 }
 
 /** Nothing there is an answer; everything else is an error. */

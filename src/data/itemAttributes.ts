@@ -10,15 +10,15 @@ import {
   written,
 } from './attributeExpression.ts'
 import {
+  type BoundValues,
   bind,
   columnTypes,
   comparesTo,
   isNumber,
   numberType,
-  type Parameters,
   parameterTypes,
 } from './columnCondition.ts'
-import { chunksOf, type Duck, identifier, numbersOf, readRows } from './duck.ts'
+import { chunksOf, columnNumbers, type Duck, identifier, readRows } from './duck.ts'
 import { LineError } from './queryLine.ts'
 
 /** A column that queries may name: categories hold strings, several of them between `|`. */
@@ -152,7 +152,7 @@ function shown(query: AttributeQuery): string {
 
 async function itemsOf(items: Items, term: AttributeTerm): Promise<ItemSet> {
   const { name, kind } = columnOf(term, items.columns)
-  const parameters: Parameters = { values: {} }
+  const parameters: BoundValues = { values: {} }
   if (kind === 'number') {
     const condition = numberSql(term, items.types, parameters)
     return select(items, `SELECT "index" FROM item WHERE ${condition}`, parameters)
@@ -171,7 +171,7 @@ async function itemsOf(items: Items, term: AttributeTerm): Promise<ItemSet> {
 function numberSql(
   { column: name, operator, values }: AttributeTerm,
   types: Items['types'],
-  parameters: Parameters,
+  parameters: BoundValues,
 ): string {
   const column = itemColumn(name)
   const type = types.get(`ITEMS.${name.toUpperCase()}`)!
@@ -189,7 +189,7 @@ function numberSql(
 async function select(
   { connection, itemCount }: Items,
   sql: string,
-  parameters: Parameters,
+  parameters: BoundValues,
 ): Promise<ItemSet> {
   const rows = await connection.run(
     `SELECT CAST("index" AS UINTEGER) FROM (${sql})`,
@@ -198,7 +198,7 @@ async function select(
   )
   const set = new Uint32Array(Math.ceil(itemCount / 32))
   for await (const chunk of chunksOf(rows))
-    for (const item of numbersOf(chunk, 0, Uint32Array)) {
+    for (const item of columnNumbers(chunk, 0, Uint32Array)) {
       assert(item < itemCount, 'an item index is below the count of items')
       set[item >>> 5]! |= 1 << (item & 31)
     }

@@ -6,7 +6,7 @@ import { JobFailure } from '../errors.ts'
  * What a line may hold before reading stops: a bound, so that a file without
  * line breaks cannot fill the memory.
  */
-export const lineBytesMax = 8 * 1024 * 1024
+const lineBytesMax = 8 * 1024 * 1024
 
 /** The lines of a file, as `linesOf` gives them. */
 export const readLines = (path: string, name: string, bytesMax?: number): AsyncGenerator<string> =>

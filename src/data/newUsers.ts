@@ -1,5 +1,5 @@
 import { LIST, listValue, UINTEGER, VARCHAR } from '@duckdb/node-api'
-import { chunksOf, type Duck, numbersOf, withConnection } from './duck.ts'
+import { chunksOf, columnNumbers, type Duck, withConnection } from './duck.ts'
 import type { MaskSnapshot } from './userMask.ts'
 
 /** Users of a snapshot of whom a model knows nothing, in a Parquet file like the model's own: `index`, `id`. */
@@ -51,7 +51,7 @@ export async function findNewUsers(
         for await (const chunk of chunksOf(rows)) {
           const ids = chunk.getColumnValues(1)
           const texts: unknown[] = []
-          for (const [row, index] of numbersOf(chunk, 0, Uint32Array).entries()) {
+          for (const [row, index] of columnNumbers(chunk, 0, Uint32Array).entries()) {
             if (index !== indexes[at]) continue
             texts.push(ids[row])
             at++

@@ -8,7 +8,7 @@ import {
   VARCHAR,
 } from '@duckdb/node-api'
 import { slices } from '../slices.ts'
-import { numbersOf } from './duck.ts'
+import { columnNumbers } from './duck.ts'
 
 /** Users with the logs of their scores, line by line, that become one Parquet file. */
 export type ScoreTable = {
@@ -37,11 +37,11 @@ export async function openScoreTable(connection: DuckDBConnection): Promise<Scor
         for (let at = from; at < to; at += chunkRows) {
           const end = Math.min(to, at + chunkRows)
           const chunk = DuckDBDataChunk.create(columns, end - at)
-          numbersOf(chunk, 0, Uint32Array).fill(line)
-          const places = numbersOf(chunk, 1, Uint32Array)
+          columnNumbers(chunk, 0, Uint32Array).fill(line)
+          const places = columnNumbers(chunk, 1, Uint32Array)
           for (let k = 0; k < places.length; k++) places[k] = at + k
-          numbersOf(chunk, 2, Uint32Array).set(users.subarray(at, end))
-          numbersOf(chunk, 3, Float32Array).set(logScores.subarray(at, end))
+          columnNumbers(chunk, 2, Uint32Array).set(users.subarray(at, end))
+          columnNumbers(chunk, 3, Float32Array).set(logScores.subarray(at, end))
           for (const [n] of columns.entries()) chunk.getColumnVector(n).flush()
           appender.appendDataChunk(chunk)
         }

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import {
+  type BoundValues,
   bind,
   columnTypes,
   comparesTo,
   holdsAny,
-  type Parameters,
   parameterTypes,
 } from './columnCondition.ts'
-import { chunksOf, type Duck, numbersOf, withConnection } from './duck.ts'
+import { chunksOf, columnNumbers, type Duck, withConnection } from './duck.ts'
 import { type Filter, filterSubject } from './filterExpression.ts'
 import {
   type BoundCondition,
@@ -44,7 +44,7 @@ export async function userMask(
     const rows = await connection.stream(sql, parameters.values, parameterTypes(parameters))
     const mask = new Uint8Array(Math.ceil(userCount / 8))
     for await (const chunk of chunksOf(rows)) {
-      for (const user of numbersOf(chunk, 0, Uint32Array)) {
+      for (const user of columnNumbers(chunk, 0, Uint32Array)) {
         assert(user < userCount, 'a user index is below the count of users')
         mask[user >> 3]! |= 1 << (user & 7)
       }
@@ -59,7 +59,7 @@ export const maskKey = (filter: Filter, filterValues: Record<string, string>): s
 
 /** What the statement is made of, in the order in which it is collected. */
 type Draft = {
-  parameters: Parameters
+  parameters: BoundValues
   userTypes: Map<string, string>
   userColumns: Set<string>
   /** Each is true for a user who has such an event; column e0, e1, ... */
@@ -71,7 +71,7 @@ async function maskSql(
   filter: BoundFilter,
   snapshot: MaskSnapshot,
   modelUsers: string,
-): Promise<{ sql: string; parameters: Parameters }> {
+): Promise<{ sql: string; parameters: BoundValues }> {
   const hasUsers = snapshot.users.length > 0
   const draft: Draft = {
     parameters: { values: {} },
@@ -144,7 +144,7 @@ function conditionSql(condition: BoundCondition, draft: Draft, snapshot: MaskSna
 /**
  * Whether an event is of one of the types, ignoring case; `*` is any type. NULL where it has none.
  */
-function eventSql(types: string[], parameters: Parameters): string {
+function eventSql(types: string[], parameters: BoundValues): string {
   if (types.includes('*')) return 'EVENT_TYPE IS NOT NULL'
   return `lower(EVENT_TYPE) IN (${types.map((t) => `lower(${bind(parameters, t)})`).join(', ')})`
 }

@@ -90,9 +90,7 @@ function requireJson(job: Resource<'batchSegmentJob'>, { lines, json }: Tally): 
 }
 
 async function trainedVersion(ctx: Context, job: Resource<'batchSegmentJob'>) {
-  const version = await ctx.db.kysely
-    .transaction()
-    .execute((tx) => get(tx, job, 'solutionVersion', job.doc.solutionVersionArn))
+  const version = await get(ctx.db.kysely, job, 'solutionVersion', job.doc.solutionVersionArn)
   if (!version)
     throw new JobFailure(`The solution version ${job.doc.solutionVersionArn} has been deleted.`)
   return version
@@ -158,9 +156,7 @@ async function filterOf(
 ): Promise<Filter | undefined> {
   const { filterArn } = job.doc
   if (filterArn === undefined) return undefined
-  const filter = await ctx.db.kysely
-    .transaction()
-    .execute((tx) => get(tx, job, 'filter', filterArn))
+  const filter = await get(ctx.db.kysely, job, 'filter', filterArn)
   if (!filter) throw new JobFailure(`The filter ${filterArn} has been deleted.`)
   return parseFilter(filter.doc.filterExpression)
 }

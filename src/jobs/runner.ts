@@ -54,7 +54,7 @@ export async function startWork(ctx: Context): Promise<void> {
  * still the one that was begun are the same for all kinds. Throws only where the queue shall hand the
  * job out again.
  */
-export const runJob =
+const runJob =
   (ctx: Context): JobHandler =>
   async (kind, arn, shutdown) => {
     if (kind === 'sweep') return sweep(ctx)

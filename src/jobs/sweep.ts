@@ -16,11 +16,8 @@ export async function sweep(ctx: Context): Promise<void> {
   // Before the rows are read: a file that appears later
   // belongs to a job this sweep knows nothing of.
   const found = [...(await datasetFiles(ctx)), ...(await modelFolders(ctx))]
-  const rows = await ctx.db.kysely
-    .transaction()
-    .execute((tx) =>
-      listOfKinds(tx, ['dataset', 'datasetImportJob', 'solutionVersion', 'batchSegmentJob']),
-    )
+  const kinds = ['dataset', 'datasetImportJob', 'solutionVersion', 'batchSegmentJob'] as const
+  const rows = await listOfKinds(ctx.db.kysely, kinds)
   const wanted = new Set(rows.flatMap(pathsOf))
   for (const path of found)
     if (!wanted.has(path.replace(/\.partial$/, ''))) {

@@ -1,5 +1,5 @@
 import { serviceArn } from '../arn.ts'
-import { resourceNotFound } from '../errors.ts'
+import { doesNotExist } from '../errors.ts'
 import { catalog, recipesUpdated } from '../recipes/catalog.ts'
 import { hiddenDimension } from '../recipes/userSegmentation.ts'
 import type { Operation } from './operation.ts'
@@ -13,7 +13,7 @@ export const describeAlgorithm: Operation<'DescribeAlgorithm'> = async (
   { algorithmArn },
 ) => {
   const recipe = catalog.find((entry) => serviceArn('algorithm', entry.algorithm) === algorithmArn)
-  if (!recipe) throw resourceNotFound(`Resource Arn ${algorithmArn} does not exist.`)
+  if (!recipe) throw doesNotExist(algorithmArn)
   const { name, min, max } = hiddenDimension
   return {
     algorithm: {

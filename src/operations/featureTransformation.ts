@@ -1,5 +1,5 @@
 import { serviceArn } from '../arn.ts'
-import { resourceNotFound } from '../errors.ts'
+import { doesNotExist } from '../errors.ts'
 import { catalog, recipesUpdated } from '../recipes/catalog.ts'
 import type { Operation } from './operation.ts'
 
@@ -13,7 +13,7 @@ export const describeFeatureTransformation: Operation<'DescribeFeatureTransforma
     ({ featureTransformation: name }) =>
       name !== undefined && serviceArn('featureTransformation', name) === featureTransformationArn,
   )
-  if (!recipe) throw resourceNotFound(`Resource Arn ${featureTransformationArn} does not exist.`)
+  if (!recipe) throw doesNotExist(featureTransformationArn)
   return {
     featureTransformation: {
       name: recipe.featureTransformation!,

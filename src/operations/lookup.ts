@@ -1,13 +1,19 @@
 import type { Kind } from '../arn.ts'
 import type { Caller, Context } from '../context.ts'
-import { alreadyExists, limitExceeded, resourceInUse, resourceNotFound } from '../errors.ts'
+import {
+  alreadyExists,
+  doesNotExist,
+  limitExceeded,
+  resourceInUse,
+  resourceNotFound,
+} from '../errors.ts'
 import type { Quota } from '../limits.ts'
 import { unfinished } from '../status.ts'
 import type { Reader, Tx } from '../store/database.ts'
 import { count, get, insert, list, type Resource, type StoredKind } from '../store/resource.ts'
 import { requireTags } from './tags.ts'
 
-/** The resource that an operation is about. Text seen in public code, spec J.3. */
+/** The resource that an operation is about. */
 export async function existing<K extends StoredKind>(
   db: Reader,
   caller: Caller,
@@ -15,7 +21,7 @@ export async function existing<K extends StoredKind>(
   arn: string,
 ): Promise<Resource<K>> {
   const resource = await get(db, caller, kind, arn)
-  if (!resource) throw resourceNotFound(`Resource Arn ${arn} does not exist.`)
+  if (!resource) throw doesNotExist(arn)
   return resource
 }
 

@@ -10,11 +10,8 @@ export const describeModel: Operation<'DescribeModel'> = async (
   caller,
   { solutionVersionArn },
 ) => {
-  const version = await ctx.db.kysely.transaction().execute(async (tx) => {
-    const found = await existing(tx, caller, 'solutionVersion', solutionVersionArn)
-    requireActive(found)
-    return found
-  })
+  const version = await existing(ctx.db.kysely, caller, 'solutionVersion', solutionVersionArn)
+  requireActive(version)
   const document = await ctx.engine.describe(modelFolder(ctx, version)).catch(refuse)
   const { recipeArn } = version.doc
   return { model: { solutionVersionArn, recipeArn, ...modelDescription(document) } }

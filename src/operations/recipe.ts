@@ -1,5 +1,5 @@
 import { serviceArn } from '../arn.ts'
-import { resourceNotFound } from '../errors.ts'
+import { doesNotExist } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { catalog, type RecipeEntry, recipesUpdated } from '../recipes/catalog.ts'
 import type { Operation } from './operation.ts'
@@ -17,7 +17,7 @@ const summary = (recipe: RecipeEntry) => ({
 /** AWS's recipes, whether they are built here or not. Spec G.2. */
 export const describeRecipe: Operation<'DescribeRecipe'> = async (_ctx, _caller, { recipeArn }) => {
   const found = catalog.find((recipe) => serviceArn('recipe', recipe.name) === recipeArn)
-  if (!found) throw resourceNotFound(`Resource Arn ${recipeArn} does not exist.`)
+  if (!found) throw doesNotExist(recipeArn)
   const { featureTransformation, description, type: recipeType } = found
   return {
     recipe: {

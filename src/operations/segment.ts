@@ -1,4 +1,4 @@
-import type { Caller, Context } from '../context.ts'
+import type { Context } from '../context.ts'
 import { type AnswerPart, answeredLine } from '../data/answeredLine.ts'
 import { InvalidLocation } from '../data/files.ts'
 import { invalidInput, JobFailure, limitExceeded } from '../errors.ts'
@@ -111,7 +111,13 @@ export const compareSegments: Operation<'CompareSegments'> = async (ctx, caller,
   const read: (SegmentReference & { inputFile: string; input: string; users: Uint32Array })[] = []
   let room: number = limits.comparedUsers
   for (const reference of input.segments) {
-    const job = await endedJob(ctx, caller, reference.batchSegmentJobArn)
+    const job = await existing(
+      ctx.db.kysely,
+      caller,
+      'batchSegmentJob',
+      reference.batchSegmentJobArn,
+    )
+    requireActive(job)
     const { file, url } = answerFile(job, reference.inputFile)
     const parts = answerParts(ctx, job, url, reference.line)
     const { input: asked, users } = await segmentOf(parts, url, reference.line, ids, room)
@@ -164,13 +170,6 @@ function requireOneSource(input: ExplainSegmentRequest): void {
   else if (inputFile !== undefined && line === undefined)
     throw invalidInput('Give inputFile only with line.')
 }
-
-const endedJob = (ctx: Context, caller: Caller, arn: string) =>
-  ctx.db.kysely.transaction().execute(async (tx) => {
-    const job = await existing(tx, caller, 'batchSegmentJob', arn)
-    requireActive(job)
-    return job
-  })
 
 /** The input file of that name, or the only one, and the URL of its answers. */
 function answerFile(

@@ -54,9 +54,8 @@ export const createSolution: Operation<'CreateSolution'> = (ctx, caller, input) 
 
 export const describeSolution =
   describe<'DescribeSolution'>('solution', async (ctx, caller, solution) => {
-    const [latest] = await ctx.db.kysely
-      .transaction()
-      .execute((tx) => list(tx, caller, 'solutionVersion', { parent: solution.arn, limit: 1 }))
+    const where = { parent: solution.arn, limit: 1 }
+    const [latest] = await list(ctx.db.kysely, caller, 'solutionVersion', where)
     return latest ? { latestSolutionVersion: document(latest) } : {}
   })
 

@@ -104,13 +104,12 @@ export const stopSolutionVersionCreation: Operation<'StopSolutionVersionCreation
   })
 
 /** The metrics of a trained version, as measured when it was trained. Spec H.1. */
-export const getSolutionMetrics: Operation<'GetSolutionMetrics'> = (
+export const getSolutionMetrics: Operation<'GetSolutionMetrics'> = async (
   ctx,
   caller,
   { solutionVersionArn },
-) =>
-  ctx.db.kysely.transaction().execute(async (tx) => {
-    const version = await existing(tx, caller, 'solutionVersion', solutionVersionArn)
-    requireActive(version)
-    return { solutionVersionArn, metrics: version.internal.metrics ?? {} }
-  })
+) => {
+  const version = await existing(ctx.db.kysely, caller, 'solutionVersion', solutionVersionArn)
+  requireActive(version)
+  return { solutionVersionArn, metrics: version.internal.metrics ?? {} }
+}

@@ -1,5 +1,5 @@
 import type { Caller } from '../context.ts'
-import { invalidInput, resourceNotFound, tooManyTags } from '../errors.ts'
+import { doesNotExist, invalidInput, tooManyTags } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Tx } from '../store/database.ts'
 import { getByArn } from '../store/resource.ts'
@@ -26,10 +26,13 @@ export const untagResource: Operation<'UntagResource'> = (ctx, caller, input) =>
   })
 
 export const listTagsForResource: Operation<'ListTagsForResource'> = (ctx, caller, input) =>
-  ctx.db.kysely.transaction().execute(async (tx) => {
-    await requireTaggable(tx, caller, input.resourceArn)
-    return { tags: await listTags(tx, input.resourceArn) }
-  })
+  ctx.db.kysely
+    .transaction()
+    .setAccessMode('read only')
+    .execute(async (tx) => {
+      await requireTaggable(tx, caller, input.resourceArn)
+      return { tags: await listTags(tx, input.resourceArn) }
+    })
 
 /**
  * Checks the tags of a request beside those that the resource keeps: AWS
@@ -51,7 +54,7 @@ export function requireTags(tags: Tags, kept: Tags = []): void {
 
 async function requireTaggable(tx: Tx, caller: Caller, arn: string): Promise<void> {
   const resource = await getByArn(tx, caller, arn)
-  if (!resource) throw resourceNotFound(`Resource Arn ${arn} does not exist.`)
+  if (!resource) throw doesNotExist(arn)
   if (resource.kind === 'schema')
     throw invalidInput(`${arn} is a schema, and schemas take no tags.`)
 }

@@ -1,7 +1,7 @@
 import { arnPath, serviceArn } from '../arn.ts'
 import { invalidInput } from '../errors.ts'
 import { catalog, type RecipeEntry } from './catalog.ts'
-import { checkHyperParameters, type QueryMember } from './userSegmentation.ts'
+import { checkHyperParameters, type QueryMember, type SolutionInput } from './userSegmentation.ts'
 
 /** A recipe that can be trained here. */
 export type Recipe = RecipeEntry & { query: QueryMember }
@@ -13,7 +13,7 @@ const built: Record<string, QueryMember> = {
 }
 
 /** The names of the recipes that can be trained here. */
-export const builtRecipes = Object.keys(built)
+const builtRecipes = Object.keys(built)
 
 /**
  * The built recipe of this ARN. Throws InvalidInputException for one that
@@ -26,23 +26,6 @@ export function builtRecipe(recipeArn: string): Recipe {
   const query = built[entry.name]
   if (!query) throw invalidInput(`The recipe ${arnPath(recipeArn)} is not built yet. ${choice}`)
   return { ...entry, query }
-}
-
-type SolutionInput = {
-  performHPO?: boolean
-  eventType?: string
-  solutionConfig?: {
-    algorithmHyperParameters?: Record<string, string>
-    featureTransformationParameters?: Record<string, string>
-    eventValueThreshold?: string
-    hpoConfig?: object
-    autoMLConfig?: object
-    optimizationObjective?: object
-    eventsConfig?: {
-      eventParametersList?: { eventType?: string; eventValueThreshold?: number; weight?: number }[]
-    }
-    autoTrainingConfig?: { schedulingExpression?: string }
-  }
 }
 
 /** Refuses a solution whose configuration its recipe cannot honour. Spec C.9, E.8, G.3. */

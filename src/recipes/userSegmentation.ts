@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import type { CreateSolutionRequest } from '@aws-sdk/client-personalize'
+import type { NoUndefined } from '@smithy/types'
 import type { AttributeColumn, EventRule, TrainingPlan } from '../engine/engine.ts'
 import { invalidInput, JobFailure } from '../errors.ts'
 
@@ -30,20 +32,10 @@ export function checkHyperParameters(recipe: string, parameters: Record<string, 
 type Field = { name: string; type: string; categorical: boolean; textual: boolean }
 
 /** What a solution says of its training, by AWS's names. */
-export type SegmentationConfig = {
-  eventType?: string
-  solutionConfig?: {
-    algorithmHyperParameters?: Record<string, string>
-    eventValueThreshold?: string
-    eventsConfig?: {
-      eventParametersList?: { eventType?: string; eventValueThreshold?: number; weight?: number }[]
-    }
-    trainingDataConfig?: {
-      excludedDatasetColumns?: Record<string, string[]>
-      includedDatasetColumns?: Record<string, string[]>
-    }
-  }
-}
+export type SolutionInput = Pick<
+  NoUndefined<CreateSolutionRequest>,
+  'performHPO' | 'eventType' | 'solutionConfig'
+>
 
 /**
  * The plan of a training from a solution's configuration and the fields of its datasets; `version`
@@ -51,7 +43,7 @@ export type SegmentationConfig = {
  */
 export function trainingPlan(
   query: QueryMember,
-  config: SegmentationConfig,
+  config: SolutionInput,
   fields: { interactions?: readonly Field[]; items?: readonly Field[] },
   version: string,
   horizonDays: number,
@@ -82,7 +74,7 @@ export function trainingPlan(
   }
 }
 
-function eventRules({ eventType, solutionConfig = {} }: SegmentationConfig): EventRule[] {
+function eventRules({ eventType, solutionConfig = {} }: SolutionInput): EventRule[] {
   const list = solutionConfig.eventsConfig?.eventParametersList
   if (list?.length)
     return list.map((event) => ({
@@ -107,7 +99,7 @@ function eventRules({ eventType, solutionConfig = {} }: SegmentationConfig): Eve
  */
 function attributeColumns(
   query: QueryMember,
-  { solutionConfig = {} }: SegmentationConfig,
+  { solutionConfig = {} }: SolutionInput,
   items: readonly Field[] | undefined,
 ): AttributeColumn[] {
   const columnsOf = (map: Record<string, string[]> | undefined) =>

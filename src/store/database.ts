@@ -115,7 +115,9 @@ export async function openDatabase(folder: string, template: string): Promise<Da
     force(dirname(folder))
   }
   const pglite = await start(folder)
-  const kysely = new Kysely<Tables>({ dialect: new ExclusivePGliteDialect({ pglite }) })
+  const dialect = new PGliteDialect({ pglite })
+  dialect.createDriver = () => new ExclusivePGliteDriver({ pglite })
+  const kysely = new Kysely<Tables>({ dialect })
   const queueDb = fromPglite(pglite)
   return {
     kysely,
@@ -190,17 +192,6 @@ function cloneTemplate(template: string, folder: string): boolean {
  * from outside would land in whatever transaction is open. Here a connection is held by one user
  * at a time, as in a pool of size one.
  */
-class ExclusivePGliteDialect extends PGliteDialect {
-  readonly #pglite: PGlite
-  constructor(config: { pglite: PGlite }) {
-    super(config)
-    this.#pglite = config.pglite
-  }
-  override createDriver() {
-    return new ExclusivePGliteDriver({ pglite: this.#pglite })
-  }
-}
-
 class ExclusivePGliteDriver extends PGliteDriver {
   readonly #mutex = new Mutex()
   readonly #pglite: PGlite

@@ -17,7 +17,6 @@ export function requireEmbedded(dataDir: string): void {
     throw new CannotStart(
       `The files in ${dataDir} belong to a Postgres server. ` +
         'Set its DATABASE_URL, or choose another folder with --data-dir.',
-      null,
     )
 }
 
@@ -30,7 +29,7 @@ export async function requirePair({ kysely }: Database, dataDir: string): Promis
   const row = await kysely.selectFrom('directory').select('id').executeTakeFirst()
   refuseOther(dataDir, inDirectory, row?.id)
   if (row) return
-  if (await hasFiles(dataDir)) throw new CannotStart(foreign(dataDir), null)
+  if (await hasFiles(dataDir)) throw new CannotStart(foreign(dataDir))
   const id = randomUUID()
   await kysely.transaction().execute(async (tx) => {
     await tx.insertInto('directory').values({ id }).execute()
@@ -44,7 +43,7 @@ export function refuseOther(
   inDirectory: string | undefined,
   inDatabase: string | undefined,
 ): void {
-  if (inDatabase !== inDirectory) throw new CannotStart(foreign(dataDir), null)
+  if (inDatabase !== inDirectory) throw new CannotStart(foreign(dataDir))
 }
 
 /** The id that stands in a directory; CannotStart where it holds an embedded database. */
@@ -53,7 +52,6 @@ export async function idOf(dataDir: string): Promise<string | undefined> {
     throw new CannotStart(
       `${dataDir} has an embedded database, which a DATABASE_URL does not replace. ` +
         'Choose another folder with --data-dir, or leave DATABASE_URL out.',
-      null,
     )
   const path = join(dataDir, idFile)
   return existsSync(path) ? (await readFile(path, 'utf8')).trim() : undefined

@@ -113,8 +113,8 @@ const isRun =
 const after = (seconds: number) => sql<Date>`clock_timestamp() + make_interval(secs => ${seconds})`
 
 /** All resources of these kinds. */
-export async function listOfKinds(tx: Tx, kinds: readonly StoredKind[]): Promise<Resource[]> {
-  return (await tx
+export async function listOfKinds(db: Reader, kinds: readonly StoredKind[]): Promise<Resource[]> {
+  return (await db
     .selectFrom('resource')
     .selectAll()
     .where('kind', 'in', kinds)

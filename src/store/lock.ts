@@ -18,7 +18,7 @@ export async function lockDataDirectory(dataDir: string): Promise<() => void> {
       throw new CannotStart(
         `${dataDir} is in use by another OpenPersonalize. ` +
           'Stop that one, or choose another folder with --data-dir.',
-        error,
+        { cause: error },
       )
     if (!says(error, 'not a valid DuckDB database file')) throw error
     // Its first owner died, or its disk was full, while it made the file.

@@ -31,7 +31,6 @@ export async function schemaState(kysely: Kysely<Tables>): Promise<'none' | 'old
     throw new CannotStart(
       `The database was brought to ${newer} by a newer OpenPersonalize, which this one does not ` +
         'know. Start that version or a later one.',
-      null,
     )
   return done.length === Object.keys(migrations).length ? 'current' : 'older'
 }

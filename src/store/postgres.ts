@@ -2,7 +2,6 @@ import {
   CompiledQuery,
   Kysely,
   PostgresDialect,
-  type PostgresDialectConfig,
   PostgresDriver,
   sql,
   type TransactionSettings,
@@ -41,7 +40,9 @@ export async function openPostgres(url: string, log: Logger): Promise<Database> 
     client.on('error', (error) => log.warn({ err: error }, 'a connection to the database ended')),
   )
   pool.on('error', () => undefined)
-  const kysely = new Kysely<Tables>({ dialect: new TurnsDialect({ pool }) })
+  const dialect = new PostgresDialect({ pool })
+  dialect.createDriver = () => new TurnsDriver({ pool })
+  const kysely = new Kysely<Tables>({ dialect })
   const close = () => pool.end()
   try {
     await requireVersion(kysely)
@@ -79,7 +80,7 @@ async function requireVersion(kysely: Kysely<Tables>): Promise<void> {
       current_setting('server_version') as name`.execute(kysely)
   const [{ number, name } = { number: '0', name: 'unknown' }] = rows
   if (Math.floor(Number(number) / 10_000) < oldestVersion)
-    throw new CannotStart(`PostgreSQL ${oldestVersion} or newer is needed; this is ${name}.`, null)
+    throw new CannotStart(`PostgreSQL ${oldestVersion} or newer is needed; this is ${name}.`)
 }
 
 /** As PGlite reads them: `bigint` is a number; ours are far below 2 ** 53. */
@@ -94,17 +95,6 @@ const turnKey = 7_301_002
  * Transactions take turns, whatever process they are of, as they do in the embedded database: so
  * quotas are counted and files are added one after the other. Those that only read need no turn.
  */
-class TurnsDialect extends PostgresDialect {
-  readonly #config: PostgresDialectConfig
-  constructor(config: PostgresDialectConfig) {
-    super(config)
-    this.#config = config
-  }
-  override createDriver() {
-    return new TurnsDriver(this.#config)
-  }
-}
-
 class TurnsDriver extends PostgresDriver {
   override async beginTransaction(
     connection: Parameters<PostgresDriver['rollbackTransaction']>[0],

@@ -3,8 +3,8 @@ import type { Logger } from 'pino'
 import type { Database, Tx } from './database.ts'
 import { listAbandoned } from './jobResource.ts'
 
-/** The kinds of resources that have work to do after the answer. */
-export const jobKinds = ['datasetImportJob', 'solutionVersion', 'batchSegmentJob', 'sweep'] as const
+/** The kinds of jobs: resources with work to do after the answer, and the sweep. */
+const jobKinds = ['datasetImportJob', 'solutionVersion', 'batchSegmentJob', 'sweep'] as const
 export type JobKind = (typeof jobKinds)[number]
 
 /**

@@ -4,7 +4,7 @@ import { getHeapStatistics } from 'node:v8'
 import underPressure from '@fastify/under-pressure'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { Context } from '../context.ts'
-import { ServiceError } from '../errors.ts'
+import { ServiceError, unavailable } from '../errors.ts'
 import { wireLimits } from '../limits.ts'
 import { watchFiles } from '../watch.ts'
 import { failure, handle } from './handle.ts'
@@ -51,7 +51,7 @@ export async function listen(ctx: Context, options: ListenOptions = {}): Promise
       options.heapBytesMax ?? wireLimits.heapShareMax * getHeapStatistics().heap_size_limit,
     sampleInterval: options.pressureSampleMs ?? wireLimits.pressureSampleMs,
     pressureHandler: async () => {
-      throw new ServiceError('ServiceUnavailable', 'The server is overloaded; try again.', 503)
+      throw unavailable('The server is overloaded; try again.')
     },
   })
   // The body stays bytes, whatever the content type: the signature covers them as they came.

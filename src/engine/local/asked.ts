@@ -159,7 +159,7 @@ async function neighboursOf(
   return neighbours
 }
 
-export function traitsOf({ itemTraits }: Fitted, item: number): Weighted {
+function traitsOf({ itemTraits }: Fitted, item: number): Weighted {
   const { starts, traits, weights } = itemTraits
   const columns = traits.subarray(starts[item]!, starts[item + 1]!)
   return { columns, weights: Float32Array.from(columns, (trait) => weights[trait]!) }
@@ -191,7 +191,7 @@ function levelOf({ users, events, volume }: Totals, all: Totals) {
 }
 
 /** The sum of lists, by ascending index. */
-export function sum(lists: Weighted[]): Weighted {
+function sum(lists: Weighted[]): Weighted {
   if (lists.length === 1) return lists[0]!
   const sums = new Map<number, number>()
   for (const { columns, weights } of lists)

@@ -7,7 +7,7 @@ import {
   VARCHAR,
 } from '@duckdb/node-api'
 import { columnTypes } from '../../data/columnCondition.ts'
-import { chunksOf, identifier, numbersOf } from '../../data/duck.ts'
+import { chunksOf, columnNumbers, identifier } from '../../data/duck.ts'
 import { itemColumn } from '../../data/itemAttributes.ts'
 import { JobFailure } from '../../errors.ts'
 import type { AttributeColumn, Snapshot, TrainingPlan } from '../engine.ts'
@@ -83,8 +83,8 @@ export async function attributeSets(
     )
     const itemsOf: number[][] = []
     for await (const chunk of chunksOf(rows)) {
-      const items = numbersOf(chunk, 1, Uint32Array)
-      numbersOf(chunk, 0, Uint32Array).forEach((value, row) => {
+      const items = columnNumbers(chunk, 1, Uint32Array)
+      columnNumbers(chunk, 0, Uint32Array).forEach((value, row) => {
         itemsOf[value] ??= []
         itemsOf[value].push(items[row]!)
       })

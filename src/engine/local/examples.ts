@@ -86,14 +86,6 @@ export async function examplesOf(
     says: acted.map(({ size }) => 1 / Math.sqrt(Math.max(1, size))),
     interactionsPerUser: interactionsPerUser(acted),
   }
-  const add = (query: number, user: number, target: number, weight: number, own: Float32Array) => {
-    examples.query.push(query)
-    examples.user.push(user)
-    examples.targets.push(target)
-    examples.weights.push(weight)
-    for (let k = 0; k < evidenceFeatures.length; k++)
-      examples.evidence.push(own[k * userCount + placeOf[user]!]!)
-  }
   const everybody = new Uint32Array(fitted.users.rowCount).map((_, user) => user)
   const withEvents = everybody.filter((user) => fitted.features.events[user]! > 0)
   const pool = Uint32Array.from(sample(withEvents.length, poolMax, draw), (n) => withEvents[n]!)
@@ -106,6 +98,14 @@ export async function examplesOf(
   const looked = new Set([...pool, ...positives.flat()])
   const { known, placeOf } = someUsers(fitted, Uint32Array.from(looked).sort())
   const userCount = known.users.rowCount
+  const add = (query: number, user: number, target: number, weight: number, own: Float32Array) => {
+    examples.query.push(query)
+    examples.user.push(user)
+    examples.targets.push(target)
+    examples.weights.push(weight)
+    for (let k = 0; k < evidenceFeatures.length; k++)
+      examples.evidence.push(own[k * userCount + placeOf[user]!]!)
+  }
   const size = evidenceFeatures.length * userCount
   const atOnce = Math.min(queriesAtOnce, Math.max(1, Math.floor(evidenceMax / size)))
   for (let from = 0; from < chosen.length; from += atOnce)

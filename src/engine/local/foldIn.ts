@@ -4,11 +4,12 @@ import { foresee } from './activity.ts'
 import { emptyFactors } from './arrays.ts'
 import { solveUsers } from './factorise.ts'
 import { type Factorise, fit } from './fitted.ts'
+import { daySeconds } from './history.ts'
 import type { Kernel } from './kernel.ts'
 import { itemsPath, readModel } from './modelFiles.ts'
 import { eventsWithItems } from './prepare.ts'
 import { wholeRanges } from './split.ts'
-import { day, type Trained } from './train.ts'
+import type { Trained } from './train.ts'
 
 /**
  * A trained model with the users and events of another snapshot: items keep their factors and traits, and the score its
@@ -32,7 +33,11 @@ export async function foldIn(
   progress('prepare', 1, 1)
 
   const { items, itemTraits } = before
-  const past = { ranges: wholeRanges(events), now: events.end, horizon: plan.horizonDays * day }
+  const past = {
+    ranges: wholeRanges(events),
+    now: events.end,
+    horizon: plan.horizonDays * daySeconds,
+  }
   const factorise: Factorise = async ({ byUser }) => {
     const users = emptyFactors(events.userCount, plan.factorCount)
     await solveUsers(kernel, byUser, users, items, als, signal)

@@ -1,5 +1,5 @@
 /** Halves of weight that decayed counts of a user's events have, in horizons. */
-export const halfLives = [0.25, 0.5, 1, 2, 4, 8, 16] as const
+const halfLives = [0.25, 0.5, 1, 2, 4, 8, 16] as const
 /** Half-life of a user's events with one item, in horizons. */
 const pairHalfLife = 2
 
@@ -35,7 +35,6 @@ export function pairHistory(
     itemEvents: Float64Array
     itemVolumes: Float64Array
   },
-  _block: number,
 ): void {
   const { eventItems, times, begins, ends, itemStarts, counts, recents, newer, newest } = args
   const { itemEvents, itemVolumes } = args
@@ -72,7 +71,7 @@ export function pairHistory(
 
 /** Numbers that `userHistory` says of each user. */
 export const historyWidth = 8 + halfLives.length
-const day = 86_400
+export const daySeconds = 86_400
 
 /**
  * What a user's events say of how much it will do: log(1 + events), log(1 + different days), log(1 + days since the
@@ -93,7 +92,7 @@ export function userHistory(
     let lastDay = -1
     for (let event = begin; event < end; event++) {
       const time = times[event]!
-      const today = Math.floor(time / day)
+      const today = Math.floor(time / daySeconds)
       if (today !== lastDay) days++
       lastDay = today
       // Each half-life is half the one after it, so that its weight is that one's square.
@@ -104,7 +103,7 @@ export function userHistory(
       }
     }
     const ages = end > begin ? [now - times[end - 1]!, now - times[begin]!] : [now, now]
-    const values = [end - begin, days, ages[0]! / day, ages[1]! / day]
+    const values = [end - begin, days, ages[0]! / daySeconds, ages[1]! / daySeconds]
     for (let k = 0; k < 4; k++) {
       out[to + k] = Math.log1p(values[k]!)
       out[to + 4 + k] = Math.log1p(values[k]!) ** 2
@@ -122,7 +121,7 @@ export type TraitArgs = Pick<HistoryArgs, 'begins' | 'ends'> & {
 }
 
 /** traitStarts = where the users of each trait of items begin in `traitColumns`. */
-export function traitSizes(args: TraitArgs, _block: number): void {
+export function traitSizes(args: TraitArgs): void {
   const { traitStarts } = args
   const seenBy = new Int32Array(traitStarts.length).fill(-1)
   eachTrait(args, (trait, user) => {
@@ -143,7 +142,6 @@ export function traitColumns(
     traitShares: Float32Array
     traitNewer: Float32Array
   },
-  _block: number,
 ): void {
   const { traitStarts, traitUsers, traitShares, traitNewer } = args
   const next = traitStarts.slice()

@@ -13,7 +13,7 @@ const newline = 0x0a
 const comma = 0x2c
 
 /** The ids of a list as JSON. */
-export function joinIds({ lines, offsets, users, out, written }: JoinArgs, _block: number): void {
+export function joinIds({ lines, offsets, users, out, written }: JoinArgs): void {
   let to = 0
   for (const user of users) {
     if (user + 1 >= offsets.length) throw new Error('A user index lies outside the ids.')
@@ -30,10 +30,11 @@ export function joinIds({ lines, offsets, users, out, written }: JoinArgs, _bloc
  * Finds where each line of `lines` begins, and the end of the last; `offsets` has one element more than lines. Puts the
  * bytes of the longest line into `longest[0]`.
  */
-export function lineStarts(
-  args: { lines: Uint8Array; offsets: Uint32Array; longest: Uint32Array },
-  _block: number,
-): void {
+export function lineStarts(args: {
+  lines: Uint8Array
+  offsets: Uint32Array
+  longest: Uint32Array
+}): void {
   const { lines, offsets, longest } = args
   let line = 0
   let most = 1

@@ -262,7 +262,7 @@ export function threadKernel(threads: Threads, threadCount: number): Kernel {
     async joinIds({ lines, offsets }, users, out, signal) {
       const written = sharedInts(1)
       const args = { lines, offsets, users, out, written }
-      if (users.length <= joinedHere) joinIds(args, 0)
+      if (users.length <= joinedHere) joinIds(args)
       else await threads.run('joinIds', args, 1, signal)
       return out.subarray(0, written[0])
     },

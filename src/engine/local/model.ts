@@ -69,7 +69,7 @@ export async function openModel(
               fitted,
               places.map(({ place, asked }) => {
                 const { query, mask, resultCount } = some[place]!
-                return { asked, resultCount, mask: maskOf(query, mask, document.userCount) }
+                return { asked, resultCount, mask: maskFor(query, mask, document.userCount) }
               }),
               [score],
               run.signal,
@@ -167,7 +167,7 @@ async function ask(kernel: Kernel, loaded: LoadedModel, query: SegmentQuery, sig
   return { asked: places[0]!.asked, score: score! }
 }
 
-const maskOf = (query: SegmentQuery, mask: Uint8Array | undefined, userCount: number) =>
+const maskFor = (query: SegmentQuery, mask: Uint8Array | undefined, userCount: number) =>
   'users' in query ? maskWithout(query.users, mask, userCount) : mask
 
 /** Consecutive requests that fit into the bounds together, at least one. */

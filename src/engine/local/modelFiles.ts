@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { sync } from '../../data/files.ts'
 import { JobFailure } from '../../errors.ts'
 import type { ModelDocument } from '../engine.ts'
 import { emptyFactors, sharedBytes } from './arrays.ts'
@@ -247,8 +248,3 @@ async function readSlice(
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
   new Uint8Array(buffer, byteOffset, byteLength)
-
-async function sync(path: string): Promise<void> {
-  await using file = await open(path, 'r')
-  await file.sync()
-}

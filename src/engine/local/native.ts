@@ -75,10 +75,7 @@ export function chooseInstructions(choice: KernelChoice): {
   if (!sets.includes(instructions)) {
     const has = ['auto', ...sets, 'reference'].join(', ')
     const why = missing ? ` (${missing})` : ''
-    throw new CannotStart(
-      `There is no kernel ${choice} on this machine${why}; it has ${has}.`,
-      null,
-    )
+    throw new CannotStart(`There is no kernel ${choice} on this machine${why}; it has ${has}.`)
   }
   return { instructions, said: `native kernel (${instructions})` }
 }

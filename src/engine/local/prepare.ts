@@ -7,7 +7,7 @@ import {
   VARCHAR,
 } from '@duckdb/node-api'
 import { columnTypes } from '../../data/columnCondition.ts'
-import { chunksOf, numbersOf, readRows } from '../../data/duck.ts'
+import { chunksOf, columnNumbers, readRows } from '../../data/duck.ts'
 import { JobFailure } from '../../errors.ts'
 import type { EventRule, Snapshot, TrainingPlan } from '../engine.ts'
 import { sharedFloats32, sharedInts } from './arrays.ts'
@@ -199,10 +199,10 @@ async function fetchEvents(connection: DuckDBConnection, events: Events): Promis
   )
   let at = 0
   for await (const chunk of chunksOf(rows)) {
-    for (const user of numbersOf(chunk, 0, Uint32Array)) starts[user + 1]!++
-    items.set(numbersOf(chunk, 1, Uint32Array), at)
-    weights?.set(numbersOf(chunk, 2, Float32Array), at)
-    times.set(numbersOf(chunk, 3, Uint32Array), at)
+    for (const user of columnNumbers(chunk, 0, Uint32Array)) starts[user + 1]!++
+    items.set(columnNumbers(chunk, 1, Uint32Array), at)
+    weights?.set(columnNumbers(chunk, 2, Float32Array), at)
+    times.set(columnNumbers(chunk, 3, Uint32Array), at)
     at += chunk.rowCount
   }
   for (let user = 0; user < events.userCount; user++) starts[user + 1]! += starts[user]!

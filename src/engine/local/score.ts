@@ -41,7 +41,7 @@ export const offsetOf = (
 ) => (relative ? offset * shares[feature]! : offset)
 
 /** A score as the kernel computes it for these queries. */
-export function rankForm({ terms }: Score, asked: Asked[]): RankForm {
+function rankForm({ terms }: Score, asked: Asked[]): RankForm {
   const levels = sharedFloats32(asked.length)
   const userWeights = sharedFloats32(userFeatures.length)
   const evidence = terms.filter(isEvidence)

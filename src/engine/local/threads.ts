@@ -1,3 +1,4 @@
+import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Instructions } from './native.ts'
 import {
@@ -35,10 +36,7 @@ type Call = {
 }
 
 // The compiled package holds worker.js beside threads.js.
-const workerUrl = new URL(
-  import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js',
-  import.meta.url,
-)
+const workerUrl = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
 const reportEveryMs = 250
 
 /**

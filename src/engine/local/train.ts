@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { ModelDocument, Run, Snapshot, TrainingPlan } from '../engine.ts'
 import { type Activity, foresee, learnActivity } from './activity.ts'
-import { type Pairs, withMemory } from './arrays.ts'
+import { withMemory } from './arrays.ts'
 import { askForItems, askForNewItems } from './asked.ts'
 import { attributeSets, prepareItems } from './attributes.ts'
 import { candidatesOf, coldCandidates } from './candidates.ts'
@@ -10,6 +10,7 @@ import { attributeQueries, itemQueries } from './evaluate.ts'
 import { ofKnownUsers } from './examples.ts'
 import { type AlsSettings, factorise } from './factorise.ts'
 import { type Fitted, fit, type Past } from './fitted.ts'
+import { daySeconds } from './history.ts'
 import type { BothPairs, Kernel } from './kernel.ts'
 import { evaluate, learn } from './learn.ts'
 import { isIn } from './masks.ts'
@@ -121,7 +122,6 @@ async function measure(rounds: Rounds, older: Ranges, newer: Ranges) {
 }
 
 /** Seconds. */
-export const day = 86_400
 /** Queries that candidates are compared on. */
 const comparedQueries = 800
 const coldQueries = 200
@@ -159,7 +159,7 @@ function lastHorizon(
 
 const now = ({ events, plan }: Rounds) => ({
   now: events.end,
-  horizon: plan.horizonDays * day,
+  horizon: plan.horizonDays * daySeconds,
 })
 
 /** What foresees the newer part, from the past alone. */
@@ -199,8 +199,8 @@ const together = ({ begins }: Ranges, { ends }: Ranges): Ranges => ({ begins, en
 
 async function heldOutQueries(rounds: Rounds, { pairs }: Fitted, newer: Ranges) {
   const { kernel, events, queriesOf, run } = rounds
-  const test: { byItem: Pairs } = await pairsOf(kernel, events, newer, run.signal)
-  return queriesOf(pairs.byItem, test.byItem)
+  const { byItem } = await pairsOf(kernel, events, newer, run.signal)
+  return queriesOf(pairs.byItem, byItem)
 }
 
 async function fitPast(

@@ -1,6 +1,6 @@
 import { type ChildProcess, type ForkOptions, fork } from 'node:child_process'
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { DuckOptions } from '../../data/duck.ts'
 import { JobFailure } from '../../errors.ts'
@@ -24,10 +24,7 @@ export type TrainingNews =
 
 // The compiled package holds trainProcess.js beside trainings.js.
 const processPath = fileURLToPath(
-  new URL(
-    import.meta.url.endsWith('.ts') ? './trainProcess.ts' : './trainProcess.js',
-    import.meta.url,
-  ),
+  new URL(`./trainProcess${extname(import.meta.url)}`, import.meta.url),
 )
 
 const options: ForkOptions = {

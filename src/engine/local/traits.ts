@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { chunksOf, numbersOf } from '../../data/duck.ts'
+import { chunksOf, columnNumbers } from '../../data/duck.ts'
 import { itemColumn } from '../../data/itemAttributes.ts'
 import type { AttributeColumn } from '../engine.ts'
 import { sharedFloats32, sharedInts } from './arrays.ts'
@@ -46,8 +46,8 @@ export async function itemTraits(
   const found: Uint32Array[] = []
   let traitCount = 0
   for await (const chunk of chunksOf(rows)) {
-    for (const item of numbersOf(chunk, 0, Uint32Array)) starts[item + 1]!++
-    const traits = numbersOf(chunk, 1, Uint32Array).slice(0, chunk.rowCount)
+    for (const item of columnNumbers(chunk, 0, Uint32Array)) starts[item + 1]!++
+    const traits = columnNumbers(chunk, 1, Uint32Array).slice(0, chunk.rowCount)
     for (const trait of traits) traitCount = Math.max(traitCount, trait + 1)
     found.push(traits)
   }
