@@ -92,7 +92,7 @@ export async function measure(
       const alone = await withModel(
         path,
         async (model) => summary(await judgedBy(model, parted, set.onlyNew === true)),
-        { name: candidate, terms },
+        { name: candidate, terms, calibration: [] },
       )
       const note = `hits ${alone.hits.toFixed(3)}; validation recall ${recall.toFixed(3)}`
       report.add(`${row}.recall of ${candidate}`, alone.recall, 'recall', undefined, note)
@@ -179,8 +179,8 @@ async function levels(model: Model, { levels }: Parted) {
   let observed = 0
   for (const { items, events } of levels) {
     observed += events
-    for (const expected of await model.expected(queryOf(model, items), run.signal))
-      predicted += expected
+    const { expected } = await model.expected(queryOf(model, items), run.signal)
+    for (const each of expected) predicted += each
   }
   return { predicted, observed }
 }

@@ -25,7 +25,7 @@ describe('shape', () => {
     ok(model.als.alpha0 > 0 && model.als.regularization > 0 && model.als.sweeps > 0)
     ok(model.score.terms.length > 0)
     ok(model.candidates.some(({ name }) => name === model.score.name))
-    ok(model.horizonDays > 0 && model.calibration > 0)
+    ok(model.horizonDays > 0 && model.calibration.length > 0)
   })
 
   test('its metrics are those of GetSolutionMetrics', async () => {

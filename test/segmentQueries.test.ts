@@ -83,6 +83,13 @@ describe('userIds', () => {
     }
   })
 
+  test('the given users count in no number either', async () => {
+    const given = [1, 5, 9].map(userId)
+    const [answer] = await ask('counted', [{ userIds: given, scores: true }], { numResults: 1 })
+    const { liftCurve } = answer!.output as unknown as { liftCurve: { users: number }[] }
+    equal(liftCurve.at(-1)?.users, userCount - given.length)
+  })
+
   test('unknown users are left out, and a filter holds', async () => {
     const { filterArn } = await s.personalize.createFilter({
       name: 'gold',

@@ -53,6 +53,17 @@ export async function userMask(
   })
 }
 
+/** A mask without these users; undefined stands for everybody. */
+export function maskWithout(
+  users: Uint32Array,
+  mask: Uint8Array | undefined,
+  userCount: number,
+): Uint8Array {
+  const without = mask?.slice() ?? new Uint8Array(Math.ceil(userCount / 8)).fill(255)
+  for (const user of users) without[user >>> 3]! &= ~(1 << (user & 7))
+  return without
+}
+
 /** Lines of one job whose keys are equal share a mask. LineError as `userMask`. */
 export const maskKey = (filter: Filter, filterValues: Record<string, string>): string =>
   JSON.stringify(bindFilter(filter, filterValues))

@@ -43,7 +43,7 @@ export type Run = {
 
 /** What is learned, as written to `model.json` in the model folder. Bytes depend on plan and snapshot only. */
 export type ModelDocument = {
-  formatVersion: 5
+  formatVersion: 6
   plan: TrainingPlan
   userCount: number
   /** Items with events; `coldItemCount` more are in the Items dataset only. */
@@ -56,14 +56,14 @@ export type ModelDocument = {
   score: Score
   /** What ranks users for items without events, where items have attributes. */
   coldScore?: Score
+  /** Of models for single items: what ranks users for sets of them. */
+  setScore?: Score
   /** The candidates of `score` on the validation events, for people who ask why. */
   candidates: (Score & { recall: number; hits: number })[]
   /** Where times tell: the log of a user's events in the horizon, a linear function of its history (`userHistory`). */
   activity?: { intercept: number; coefficients: number[] }
   /** What the score was fitted to foresee: as planned, or the newest fifth where times tell too little. */
   foresees: TrainingPlan['foresees']
-  /** Interactions of a user with a query in the horizon, where there is at least one: expected = score x this. */
-  interactionsPerUser: number
   /** GetSolutionMetrics, four decimals: coverage, hits_at_1_percent, recall_at_1_percent. */
   metrics: Record<string, number>
 }
@@ -72,11 +72,14 @@ export type ModelDocument = {
  * log score = sum of weight x term. A term is log(evidence + offset) for what is known of a user and a query together
  * (`relative` offsets are multiplied by the query's share of all events), the log of a feature of the user or of the
  * query, or 1. The score is the rate of a Poisson regression: 1 - exp(-score) is the probability that the user acts.
+ * log(expected interactions / score) = sum of weight x feature over `calibration`.
  */
-export type Score = { name: string; terms: ScoreTerm[] }
+export type Score = { name: string; terms: ScoreTerm[]; calibration: QueryTerm[] }
 export type ScoreTerm =
   | { feature: EvidenceFeature; offset: number; relative?: true; weight: number }
-  | { feature: UserFeature | QueryFeature | 'constant'; weight: number }
+  | { feature: UserFeature; weight: number }
+  | QueryTerm
+export type QueryTerm = { feature: QueryFeature | 'constant'; weight: number }
 
 /**
  * `affinity`: x.y of the factors, summed over a set's items where positive. `neighbourhood`: what the user has of the
@@ -103,8 +106,8 @@ export const queryFeatures = ['users', 'volume'] as const
 export type QueryFeature = (typeof queryFeatures)[number]
 
 /**
- * What a segment is asked with, by index: users for one item or for any of a set; or users like these, who are left
- * out themselves.
+ * What a segment is asked with, by index: users for one item or for any of a set; or users like these, whom
+ * a mask may leave out.
  */
 export type SegmentQuery = { items: Uint32Array } | { users: Uint32Array }
 
@@ -116,12 +119,15 @@ export type SegmentRequest = {
   mask: Uint8Array | undefined
 }
 
-/** Indexes of users, best first, ties by user id (code-unit order of the id), and the logs of their scores. */
-export type Segment = { users: Uint32Array; logScores: Float32Array }
+/**
+ * Indexes of users, best first, ties by user id (code-unit order of the id), the logs of their scores, and how many
+ * interactions are expected of a user for each unit of its score.
+ */
+export type Segment = { users: Uint32Array; logScores: Float32Array; expectedPerScore: number }
 
 /**
  * Why a user has its score. `contributions` add up to the score's logarithm: first that of a user with average features
- * of whom nothing else is known, then what each feature adds. `history`: the user's items that add most, to first order.
+ * of whom nothing else is known, then what each feature adds. `history`: the user's items without which the score would lose most.
  */
 export type Explanation = {
   contributions: { feature: string; value: number; contribution: number }[]
@@ -144,8 +150,14 @@ export type Model = {
   userId(index: number): string
   /** The segment of each request. Lists hold until the next call. */
   segment(requests: SegmentRequest[], run: Run): Promise<Segment[]>
-  /** Each user's expected interactions within the horizon; more never stands behind less in `segment`. */
-  expected(query: SegmentQuery, signal: AbortSignal): Promise<Float32Array>
+  /**
+   * Each user's expected interactions within the horizon, more never behind less in `segment`, and how many that are for
+   * each unit of the score.
+   */
+  expected(
+    query: SegmentQuery,
+    signal: AbortSignal,
+  ): Promise<{ expected: Float32Array; expectedPerScore: number }>
   explain(query: SegmentQuery, user: number, signal: AbortSignal): Promise<Explanation>
   /** The log of the score of a user with average features of whom nothing else is known. */
   unknownUser(query: SegmentQuery, signal: AbortSignal): Promise<number>

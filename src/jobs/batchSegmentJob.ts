@@ -235,7 +235,7 @@ async function answerWithScores(
     async (connection) => {
       const table = await openScoreTable(connection)
       const bytes = await answerObject(ctx, run, { ...part, table }, output)
-      await table.write(path, part.newUsers.idFiles(), part.model.document.interactionsPerUser)
+      await table.write(path, part.newUsers.idFiles())
       return bytes
     },
     run.signal,

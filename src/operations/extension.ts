@@ -108,7 +108,9 @@ export type Model = {
   attributes: AttributeColumn[]
   foresees: string
   horizonDays: number
-  calibration: number
+  calibration: ScoreTerm[]
+  coldScore?: Score
+  setScore?: Score
   metrics: Record<string, number>
 }
 
@@ -125,6 +127,7 @@ export type PreviewSegmentResponse = {
   liftCurve: LiftPoint[]
   userCount: number
   horizonDays: number
+  foresees: string
 }
 
 export type PreviewUser = {

@@ -24,13 +24,13 @@ export const previewSegment: Operation<'PreviewSegment'> = async (ctx, caller, i
     const resultCount = Math.min(request.resultCount, limits.previewUsers)
     const run = { signal, progress: () => undefined }
     const [best] = await model.segment([{ query, mask, resultCount }], run)
-    const expected = await model.expected(query, signal)
-    const { horizonDays, calibration } = modelDescription(model.document)
+    const { expected, expectedPerScore } = await model.expected(query, signal)
+    const { horizonDays, foresees } = modelDescription(model.document)
     const users = Array.from(
       best!.users,
       (user): PreviewUser => ({
         userId: model.userId(user),
-        ...numbersOf(calibration, expected[user]!),
+        ...numbersOf(expectedPerScore, expected[user]!),
       }),
     )
     const { userCount, histogram, liftCurve } = await spreadOf(expected, mask)
@@ -48,13 +48,14 @@ export const previewSegment: Operation<'PreviewSegment'> = async (ctx, caller, i
       })),
       userCount,
       horizonDays,
+      foresees,
     }
   })
 }
 
 /** What a user is expected to do in the horizon, and how that was told. */
-function numbersOf(calibration: number, expected: number) {
-  const score = expected / calibration
+function numbersOf(expectedPerScore: number, expected: number) {
+  const score = expected / expectedPerScore
   return {
     score: rounded(score),
     expected: rounded(expected),
@@ -84,12 +85,11 @@ export const explainSegment: Operation<'ExplainSegment'> = async (ctx, caller, i
       throw invalidInput(
         `The user ${input.userId} had no interactions when the solution version was trained.`,
       )
-    const expected = await model.expected(query, signal)
+    const { expected, expectedPerScore } = await model.expected(query, signal)
     const { rank, userCount } = await rankOf(expected, mask, user)
     const why = await model.explain(query, user, signal)
-    const { calibration } = modelDescription(model.document)
     return {
-      ...numbersOf(calibration, expected[user]!),
+      ...numbersOf(expectedPerScore, expected[user]!),
       ...(rank !== undefined && { rank }),
       userCount,
       contributions: why.contributions.map(({ feature, value, contribution }) => ({

@@ -9,13 +9,12 @@ const numbersAtOnce = 4096
 export async function* numbersOf(
   model: Model,
   { query, mask }: SegmentRequest,
-  { logScores }: Segment,
+  { logScores, expectedPerScore }: Segment,
   signal: AbortSignal,
 ): AsyncGenerator<string> {
-  const { interactionsPerUser } = model.document
   const numbers: [string, (score: number) => number][] = [
     ['scores', (score) => score],
-    ['expected', (score) => score * interactionsPerUser],
+    ['expected', (score) => score * expectedPerScore],
     ['probabilities', (score) => -Math.expm1(-score)],
   ]
   for (const [name, of] of numbers) {
@@ -29,6 +28,7 @@ export async function* numbersOf(
     }
     yield ']'
   }
-  const { liftCurve } = await spreadOf(await model.expected(query, signal), mask)
+  const { expected } = await model.expected(query, signal)
+  const { liftCurve } = await spreadOf(expected, mask)
   yield `, "liftCurve": ${JSON.stringify(liftCurve)}`
 }

@@ -13,7 +13,7 @@ import {
 } from '../data/queryLine.ts'
 import type { ScoreTable } from '../data/scoreTable.ts'
 import { failedLine, segmentLine } from '../data/segmentLine.ts'
-import { maskKey, userMask } from '../data/userMask.ts'
+import { maskKey, maskWithout, userMask } from '../data/userMask.ts'
 import type { Model, Run, Segment, SegmentQuery, SegmentRequest } from '../engine/engine.ts'
 import { limits } from '../limits.ts'
 import type { Recipe } from '../recipes/index.ts'
@@ -69,7 +69,9 @@ export function asker(ctx: Context, { model, items }: OpenVersion, source: Sourc
         requireQuery(line, recipe.query, strict)
         const query = await queryOf(line, model, items, strict)
         const resultCount = line.numResults ?? numResults
-        const mask = await masks(line.filterValues)
+        const allowed = await masks(line.filterValues)
+        const mask =
+          'users' in query ? maskWithout(query.users, allowed, model.document.userCount) : allowed
         const { input, scores, filterValues } = line
         return { input, request: { query, resultCount, mask }, scores, filterValues }
       } catch (error) {
@@ -110,7 +112,7 @@ export async function* answers(
         continue
       }
       const segment = await whole(model, request, known, unknown, run.signal)
-      await table?.add(line, segment.users, segment.logScores)
+      await table?.add(line, segment)
       const numbers = asked.scores ? numbersOf(model, request, segment, run.signal) : []
       yield* segmentLine(asked.input, ids, numbers)
     }
@@ -134,13 +136,14 @@ async function* idText(
 async function whole(
   model: Model,
   { query }: SegmentRequest,
-  { users, logScores }: Segment,
+  known: Segment,
   unknown: Uint32Array,
   signal: AbortSignal,
 ): Promise<Segment> {
-  if (unknown.length === 0) return { users, logScores }
+  if (unknown.length === 0) return known
+  const { users, logScores } = known
   const size = users.length + unknown.length
-  const all = { users: new Uint32Array(size), logScores: new Float32Array(size) }
+  const all = { ...known, users: new Uint32Array(size), logScores: new Float32Array(size) }
   const logScore = await model.unknownUser(query, signal)
   all.users.set(users)
   all.users.set(unknown, users.length)

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { maskWithout } from '../../src/data/userMask.ts'
 import type { Segment, SegmentRequest, TrainingPlan } from '../../src/engine/engine.ts'
 import { asked, bench, idsOf, plan, quiet, twoCommunities, write } from './communities.ts'
 
@@ -13,16 +14,21 @@ test('requests of many kinds and counts are answered as if each were alone', asy
   const mask = new Uint8Array(50).fill(0b01010101)
   const given = Uint32Array.from(['u003', 'u002', 'u190'], (id) => model.userIndex(id)!)
   const requests = [1, 5_000_000, 7, 399, 30, 2].flatMap((resultCount, n): SegmentRequest[] => [
-    { query: { users: given }, resultCount, mask: n % 2 ? mask : undefined },
+    {
+      query: { users: given },
+      resultCount,
+      mask: maskWithout(given, n % 2 ? mask : undefined, 400),
+    },
     asked(Uint32Array.of(n, 30 + n), resultCount, n % 2 ? undefined : mask),
   ])
   const copied = (segments: Segment[]) => segments.map(({ users }) => [...users])
   const together = copied(await model.segment(requests, quiet))
   for (const [n, request] of requests.entries()) {
     assert.deepEqual(copied(await model.segment([request], quiet)), [together[n]])
-    const among = request.mask ? 200 : 400
-    const left = 'users' in request.query ? (request.mask ? 2 : 3) : 0
-    assert.equal(together[n]!.length, Math.min(request.resultCount, among - left))
+    const among =
+      request.mask?.reduce((sum, byte) => sum + byte.toString(2).replaceAll('0', '').length, 0) ??
+      400
+    assert.equal(together[n]!.length, Math.min(request.resultCount, among))
   }
 })
 
@@ -37,7 +43,7 @@ test('users like some given ones are of their community, without them', async (t
   ]) {
     const users = Uint32Array.from(given, (id) => model.userIndex(id)!)
     const [segment] = await model.segment(
-      [{ query: { users }, resultCount: 198, mask: undefined }],
+      [{ query: { users }, resultCount: 198, mask: maskWithout(users, undefined, 400) }],
       quiet,
     )
     const ids = await idsOf(model, segment!.users)
@@ -59,14 +65,13 @@ test('a segment orders users by the learned score, which an explanation splits i
   const [list] = await model.segment([{ query, mask: undefined, resultCount: 400 }], quiet)
   assert.equal(new Set(list!.users).size, 400)
   for (let k = 1; k < 400; k++) assert(list!.logScores[k - 1]! >= list!.logScores[k]!)
-  const expected = await model.expected(query, quiet.signal)
+  const { expected, expectedPerScore } = await model.expected(query, quiet.signal)
   for (const place of [0, 17, 100]) {
     const user = list!.users[place]!
     const told = await model.explain(query, user, quiet.signal)
     const sum = told.contributions.reduce((total, { contribution }) => total + contribution, 0)
     assert(Math.abs(sum - list!.logScores[place]!) < 1e-3)
-    const { interactionsPerUser } = model.document
-    assert(Math.abs(sum - Math.log(expected[user]! / interactionsPerUser)) < 1e-3)
+    assert(Math.abs(sum - Math.log(expected[user]! / expectedPerScore)) < 1e-3)
     assert(told.history.length > 0)
   }
 })
@@ -76,7 +81,7 @@ test('users and items are found again whatever characters their ids have', async
   const names = [
     'plain',
     'say "x"',
-    'back\\slash',
+    'back\\u00e9slash',
     'tab\tnew\nline',
     '購入 😀',
     '\u0001',
@@ -118,7 +123,7 @@ test('what users are expected to do falls along a segment, and explains itself',
   const model = await engine.open(join(folder, 'model'), quiet.signal)
   t.after(() => model.close())
   for (const items of [Uint32Array.of(3), Uint32Array.of(3, 5, 40)]) {
-    const expected = await model.expected({ items }, quiet.signal)
+    const { expected, expectedPerScore } = await model.expected({ items }, quiet.signal)
     assert.equal(expected.length, 400)
     const [list] = await model.segment([asked(items, 400)], quiet)
     const falling = Array.from(list!.users, (user) => expected[user]!)
@@ -126,7 +131,7 @@ test('what users are expected to do falls along a segment, and explains itself',
       assert.ok(value >= 0 && value <= (falling[n - 1] ?? Number.POSITIVE_INFINITY))
     const why = await model.explain({ items }, list!.users[0]!, quiet.signal)
     const sum = why.contributions.reduce((total, { contribution }) => total + contribution, 0)
-    assert.ok(Math.abs(sum - Math.log(falling[0]! / model.document.interactionsPerUser)) < 1e-3)
+    assert.ok(Math.abs(sum - Math.log(falling[0]! / expectedPerScore)) < 1e-3)
   }
 })
 
@@ -211,4 +216,42 @@ test('where nothing can be held out, affinity times activity ranks', async (t) =
   const [segment] = await model.segment([asked(Uint32Array.of(3, 40), 400)], quiet)
   assert.equal(segment!.users.length, 400)
   assert(segment!.logScores.every((score) => Number.isFinite(score)))
+})
+
+test('who always acts is sure to, and is expected to do as much as it did', async (t) => {
+  const { folder, duck, engine } = await bench(t)
+  const interactions = join(folder, 'daily.parquet')
+  await write(
+    duck,
+    `SELECT 'u' || n % 100 AS USER_ID, 'only' AS ITEM_ID, 2880 * n AS "TIMESTAMP" FROM range(6000) AS events(n)`,
+    interactions,
+  )
+  const snapshot = { interactions: [interactions], items: [], users: [] }
+  await engine.train(plan, snapshot, join(folder, 'model'), quiet)
+  const model = await engine.open(join(folder, 'model'), quiet.signal)
+  t.after(() => model.close())
+  const query = { items: Uint32Array.of(0) }
+  const { expected, expectedPerScore } = await model.expected(query, quiet.signal)
+  // The newest fifth of the 60 events of each.
+  for (const each of expected) {
+    assert.ok(Math.abs(each - 12) < 0.1, `${each}`)
+    assert.ok(-Math.expm1(-each / expectedPerScore) > 0.99)
+  }
+})
+
+test('of a set about as much is expected as of its items together', async (t) => {
+  const { folder, duck, engine } = await bench(t)
+  const snapshot = await twoCommunities(folder, duck)
+  await engine.train(plan, snapshot, join(folder, 'model'), quiet)
+  const model = await engine.open(join(folder, 'model'), quiet.signal)
+  t.after(() => model.close())
+  const total = async (items: Uint32Array) =>
+    (await model.expected({ items }, quiet.signal)).expected.reduce((sum, each) => sum + each, 0)
+  for (const size of [2, 5, 12]) {
+    const items = Uint32Array.from({ length: size }, (_, n) => 3 * n)
+    let alone = 0
+    for (const item of items) alone += await total(Uint32Array.of(item))
+    const share = (await total(items)) / alone
+    assert.ok(share > 0.5 && share < 1.3, `${size} items: ${share}`)
+  }
 })

@@ -41,6 +41,7 @@ for (const instructions of nativeInstructions()) {
       const scores: Score[] = [
         {
           name: 'some',
+          calibration: [],
           terms: [
             { feature: 'constant', weight: -2 },
             { feature: 'affinity', offset: 0.01, weight: 0.7 },
@@ -51,7 +52,7 @@ for (const instructions of nativeInstructions()) {
             { feature: 'users', weight: 0.1 },
           ],
         },
-        { name: 'constant', terms: [{ feature: 'constant', weight: 1 }] },
+        { name: 'constant', calibration: [], terms: [{ feature: 'constant', weight: 1 }] },
       ]
       const [rank, expected] = await Promise.all(
         both.map((kernel) => rankUsers(kernel, fitted, requests, scores, signal)),

@@ -31,7 +31,7 @@ export function learnActivity(
     targets[row] = newer.ends[user]! - newer.begins[user]!
   })
   const weights = new Float32Array(picked.length).fill(1)
-  const rows = { width: historyWidth, values, targets, weights }
+  const rows = { width: historyWidth, values, targets, weights, target: 'count' as const }
   return poissonRegression(kernel, rows, activityRidge, signal)
 }
 

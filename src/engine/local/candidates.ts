@@ -78,6 +78,12 @@ export function candidatesOf(hasTraits: boolean, hasSets: boolean): Candidates {
   return { all, unlearned: affinityAndActivity }
 }
 
+/** The score for sets of items, where the others are for single ones. */
+export const setCandidates = (hasTraits: boolean): Candidates => {
+  const { all, unlearned } = candidatesOf(hasTraits, true)
+  return { all: all.slice(0, 1), unlearned }
+}
+
 const newItemProduct: Candidate = {
   name: 'affinity x sqrt(profile)',
   columns: [

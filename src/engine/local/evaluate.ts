@@ -12,6 +12,9 @@ const attributeQueriesMax = 300
 /** Bound on dot products of one evaluation over attribute values. */
 const attributeDotsMax = 150_000_000
 const normaliserItems = 500
+/** Sets that are learned from, and the most that a line may name. */
+const setCount = 400
+const setSizeMax = 1000
 
 /** z: every user's sum of max(0, x.y) over 500 seeded random items. */
 export async function normaliserOf(
@@ -63,6 +66,16 @@ export function attributeQueries(all: Uint32Array[], train: Pairs, test: Pairs, 
     queries.push({ items, actual })
   }
   return { queries, sets }
+}
+
+/** So many seeded random sets of 2 to 1,000 items, of all orders of size alike. */
+export function randomSets(itemCount: number, seed: number): Uint32Array[] {
+  const draw = random(seed, 4)
+  const sizeMax = Math.min(setSizeMax, itemCount)
+  return Array.from({ length: sizeMax < 2 ? 0 : setCount }, () => {
+    const size = Math.round(2 * (sizeMax / 2) ** draw())
+    return sample(itemCount, size, draw)
+  })
 }
 
 /** Recall of affinities times each of the users' weights, among the users whose bit is set. */

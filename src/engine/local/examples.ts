@@ -65,7 +65,8 @@ export type Examples = {
   weights: number[]
   /** How much each query says: 1 / sqrt(users who acted), or the largest few would decide. */
   says: number[]
-  interactionsPerUser: number
+  /** What all users did on each query. */
+  interactions: number[]
 }
 
 /** All users who acted, some of the likeliest 2 % of the others, and some of the rest. */
@@ -84,7 +85,7 @@ export async function examplesOf(
   const examples: Examples = {
     ...{ asked, query: [], user: [], evidence: [], targets: [], weights: [] },
     says: acted.map(({ size }) => 1 / Math.sqrt(Math.max(1, size))),
-    interactionsPerUser: interactionsPerUser(acted),
+    interactions: acted.map((users) => [...users.values()].reduce((sum, count) => sum + count, 0)),
   }
   const everybody = new Uint32Array(fitted.users.rowCount).map((_, user) => user)
   const withEvents = everybody.filter((user) => fitted.features.events[user]! > 0)
@@ -188,17 +189,6 @@ function actedOf(
         acted[n]!.set(user, (acted[n]!.get(user) ?? 0) + 1)
   }
   return acted
-}
-
-function interactionsPerUser(acted: Map<number, number>[]): number {
-  let pairs = 0
-  let events = 0
-  for (const users of acted)
-    for (const count of users.values()) {
-      pairs++
-      events += count
-    }
-  return pairs === 0 ? 1 : events / pairs
 }
 
 /**

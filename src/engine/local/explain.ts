@@ -81,7 +81,7 @@ function meanOf(values: Float32Array): number {
 }
 
 /**
- * What each of the user's items adds to the log score, to first order. The affinity splits exactly (Hu, Koren and
+ * What the log score would lose without each of the user's items. The affinity splits exactly (Hu, Koren and
  * Volinsky 2008, section 5): x = A^-1 sum of y_j with A of the user's own least squares, so x.q = sum of q A^-1 y_j.
  */
 async function historyOf(
@@ -97,13 +97,7 @@ async function historyOf(
   const { values, width } = fitted.items
   const { starts, columns } = pairs.byUser
   const own = columns.subarray(starts[user]!, starts[user + 1]!)
-  const slopes = Object.fromEntries(
-    evidenceFeatures.map((feature) => {
-      const terms = score.terms.filter(isEvidence).filter((term) => term.feature === feature)
-      const at = (term: EvidenceTerm) => term.weight / (evidence(feature) + offsetOf(term, asked))
-      return [feature, terms.reduce((sum, term) => sum + at(term), 0)]
-    }),
-  ) as Record<EvidenceFeature, number>
+  const terms = score.terms.filter(isEvidence)
   const solved = await affinityParts(kernel, fitted, document.als, own, asked, signal)
   const near = weightsOf(asked.near)
   const wanted = weightsOf(asked.traits)
@@ -112,21 +106,25 @@ async function historyOf(
   const found = Array.from(own, (item) => {
     const pair = pairOf(pairs.byItem, item, user)
     const count = history.counts[pair]!
-    const byAge =
-      slopes.neighbourhood +
-      slopes.neighbourhoodNewer * history.newer[pair]! +
-      slopes.neighbourhoodNewest * history.newest[pair]!
+    const neighbourhood = near.get(item) ?? 0
     let affinity = 0
     for (let k = 0; k < width; k++) affinity += solved[k]! * values[item * width + k]!
     let profile = 0
     for (let k = itemTraits.starts[item]!; k < itemTraits.starts[item + 1]!; k++)
       profile += ((wanted.get(itemTraits.traits[k]!) ?? 0) * count) / events
-    const weight =
-      slopes.affinity * affinity +
-      byAge * (near.get(item) ?? 0) +
-      slopes.profile * profile +
-      (owned.has(item) ? slopes.own * count + slopes.ownRecent * history.recents[pair]! : 0)
-    return { item, weight }
+    const parts: Partial<Record<EvidenceFeature, number>> = {
+      ...{ affinity, neighbourhood, profile },
+      neighbourhoodNewer: neighbourhood * history.newer[pair]!,
+      neighbourhoodNewest: neighbourhood * history.newest[pair]!,
+      ...(owned.has(item) && { own: count, ownRecent: history.recents[pair]! }),
+    }
+    const lost = (term: EvidenceTerm) => {
+      const all = evidence(term.feature)
+      const left = Math.max(0, all - (parts[term.feature] ?? 0))
+      const offset = offsetOf(term, asked)
+      return term.weight * Math.log((all + offset) / (left + offset))
+    }
+    return { item, weight: terms.reduce((sum, term) => sum + lost(term), 0) }
   })
   found.sort((x, y) => y.weight - x.weight || x.item - y.item)
   return found.slice(0, historyMax)

@@ -1,4 +1,4 @@
-import { type ModelDocument, queryFeatures, type Score, type ScoreTerm } from '../engine.ts'
+import { type ModelDocument, type QueryTerm, queryFeatures, type Score } from '../engine.ts'
 import { withMemory } from './arrays.ts'
 import type { Asked } from './asked.ts'
 import type { Candidate, Candidates } from './candidates.ts'
@@ -16,17 +16,17 @@ import type { Fitted } from './fitted.ts'
 import type { Kernel } from './kernel.ts'
 import { maskOf } from './masks.ts'
 import { onePercent, type SegmentMetrics, segmentMetrics } from './metrics.ts'
-import { poissonRegression } from './poisson.ts'
+import { poissonRegression, type Rows } from './poisson.ts'
 import { random, sample } from './random.ts'
-import { rankUsers } from './score.ts'
+import { queryValue, rankUsers } from './score.ts'
 import { type KnownUsers, placesOf, usersAtRandom } from './someUsers.ts'
 
-export type Learned = Pick<ModelDocument, 'score' | 'candidates' | 'interactionsPerUser'>
+export type Learned = Pick<ModelDocument, 'score' | 'candidates'>
 
 const examplesSeed = 13
 const blendRidge = 2e-3
 const levelRidge = 1e-4
-/** Rates below say as little; their weights would be 0 as float32, and what happened over them infinite. */
+/** Less said has no logarithm. */
 const saidMin = 1e-30
 /** Users that candidates are compared on, at random, are no more. */
 const comparedUsers = 1_000_000
@@ -48,7 +48,7 @@ export async function learn(
 ): Promise<Learned> {
   if (heldOut.queries.length === 0) {
     const score = scoreOf(candidates.unlearned, 0, [1])
-    return { score, candidates: [], interactionsPerUser: 1 }
+    return { score, candidates: [] }
   }
   const draw = random(seed, examplesSeed)
   const some = usersAtRandom(fitted, comparedUsers, draw)
@@ -79,18 +79,18 @@ export async function learn(
     asked: asked[n]!,
   })).filter(({ actual }) => actual.length > 0)
   const metrics = await evaluate(kernel, some.known, compared, scores, signal)
-  let best = scores[bestOf(metrics.map(({ recalls }) => recalls))]!
+  const best = scores[bestOf(metrics.map(({ recalls }) => recalls))]!
+  let score = best
   if (heldOut.sets) {
     const level = await levelExamples(kernel, fitted, heldOut, heldOut.sets, ask, draw, signal)
-    best = await levelled(kernel, best, level, fitted, signal)
+    score = await levelled(kernel, best, level, fitted, signal)
   }
   return {
-    score: best,
+    score,
     candidates: scores.map((score, n) => {
       const { recall, hits } = metrics[n]!
       return { ...score, recall, hits }
     }),
-    interactionsPerUser: examples.interactionsPerUser,
   }
 }
 
@@ -135,6 +135,7 @@ async function fitCandidate(
         examples.weights,
         (weight, row) => weight * examples.says[examples.query[row]!]!,
       ),
+      target: 'count',
     },
     blendRidge,
     signal,
@@ -152,6 +153,7 @@ function scoreOf({ name, columns }: Candidate, intercept: number, coefficients: 
       { feature: 'constant', weight: intercept },
       ...terms.filter(({ weight }) => weight !== 0),
     ],
+    calibration: [],
   }
 }
 
@@ -167,8 +169,9 @@ function logScores({ terms }: Score, examples: Examples, fitted: Fitted): Float6
 }
 
 /**
- * The score with the level by which it foresees as many users as acted, also on queries on which nobody did: a Poisson
- * regression of what happened over what the score says, on the features of the query alone. No user moves within one.
+ * The score with the level by which it foresees as many users as acted, also on queries on which nobody did, and how
+ * many interactions it foresees: Poisson regressions of what happened over what the score says, on the features of the
+ * query alone. No user moves within one.
  */
 async function levelled(
   kernel: Kernel,
@@ -177,33 +180,51 @@ async function levelled(
   fitted: Fitted,
   signal: AbortSignal,
 ): Promise<Score> {
-  const width = queryFeatures.length
-  const values: number[] = []
-  const targets: number[] = []
-  const weights: number[] = []
+  const { asked, query, weights, targets, interactions } = examples
   const logs = logScores(score, examples, fitted)
-  for (let row = 0; row < examples.query.length; row++) {
-    const query = examples.query[row]!
-    const { features } = examples.asked[query]!
-    const said = Math.max(saidMin, Math.exp(logs[row]!))
-    values.push(...queryFeatures.map((feature) => features[feature]))
-    // What happened is Poisson with the rate said x exp(level).
-    targets.push(examples.targets[row]! / said)
-    weights.push(examples.weights[row]! * stands[query]! * said)
-  }
-  const { intercept, coefficients } = await poissonRegression(
+  const level = await overSaid(
     kernel,
-    {
-      ...{ width, values: Float32Array.from(values) },
-      ...{ targets: Float32Array.from(targets), weights: Float32Array.from(weights) },
-    },
-    levelRidge,
+    { of: query.map((n) => asked[n]!), target: 'any', targets },
+    weights.map((weight, row) => weight * stands[query[row]!]!),
+    logs,
     signal,
   )
-  const level: ScoreTerm[] = [
+  const sums = asked.map(() => 0)
+  for (const [row, n] of query.entries())
+    sums[n]! += weights[row]! * Math.exp(logs[row]! + queryValue(level, asked[n]!))
+  const calibration = await overSaid(
+    kernel,
+    { of: asked, target: 'count', targets: interactions },
+    stands,
+    sums.map((sum) => Math.log(Math.max(saidMin, sum))),
+    signal,
+  )
+  return { ...withLevel(score, level), calibration }
+}
+
+/** What targets are over what is said of them, as a function of the query's features: a Poisson regression. */
+async function overSaid(
+  kernel: Kernel,
+  { of, target, targets }: { of: Asked[]; target: Rows['target']; targets: number[] },
+  weights: ArrayLike<number>,
+  logSaid: ArrayLike<number>,
+  signal: AbortSignal,
+): Promise<QueryTerm[]> {
+  const width = queryFeatures.length
+  const values = of.flatMap(({ features }) => queryFeatures.map((feature) => features[feature]))
+  const rows: Rows = {
+    ...{ width, target, values: Float32Array.from(values), targets: Float32Array.from(targets) },
+    weights: Float32Array.from(weights),
+    offsets: Float64Array.from(logSaid),
+  }
+  const { intercept, coefficients } = await poissonRegression(kernel, rows, levelRidge, signal)
+  return [
     { feature: 'constant', weight: intercept },
     ...queryFeatures.map((feature, k) => ({ feature, weight: coefficients[k]! })),
   ]
+}
+
+function withLevel(score: Score, level: QueryTerm[]): Score {
   const others = score.terms.filter(
     ({ feature }) => !level.some((term) => term.feature === feature),
   )

@@ -12,13 +12,6 @@ export function maskOf(userCount: number, meets: (user: number) => boolean): Mas
   return mask
 }
 
-/** A mask without these users; undefined stands for everybody. */
-export function maskWithout(users: Uint32Array, mask: Mask | undefined, userCount: number): Mask {
-  const without = mask?.slice() ?? new Uint8Array(Math.ceil(userCount / 8)).fill(255)
-  for (const user of users) without[user >>> 3]! &= ~(1 << (user & 7))
-  return without
-}
-
 /** How many users are in the mask. */
 export function countOf(mask: Mask): number {
   let count = 0

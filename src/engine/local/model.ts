@@ -5,9 +5,8 @@ import { type Asked, askForItems, askForNewItems } from './asked.ts'
 import { askForUsers } from './askForUsers.ts'
 import { explain, unknownUserScore } from './explain.ts'
 import type { IdLines, Kernel } from './kernel.ts'
-import { maskWithout } from './masks.ts'
 import type { LoadedModel } from './modelFiles.ts'
-import { rankUsers } from './score.ts'
+import { queryValue, rankUsers } from './score.ts'
 
 /** Results held at once (8 bytes each); one query may have more. */
 const resultsMax = 16_000_000
@@ -38,7 +37,7 @@ export async function openModel(
     const { userCount } = document
     const request = { asked, resultCount: userCount, mask: undefined }
     const [[ranked] = []] = await rankUsers(kernel, fitted, [request], [score], signal)
-    return ranked!
+    return { ...ranked!, expectedPerScore: Math.exp(queryValue(score.calibration, asked)) }
   }
   return {
     document,
@@ -67,15 +66,16 @@ export async function openModel(
             const ranked = await rankUsers(
               kernel,
               fitted,
-              places.map(({ place, asked }) => {
-                const { query, mask, resultCount } = some[place]!
-                return { asked, resultCount, mask: maskFor(query, mask, document.userCount) }
-              }),
+              places.map(({ place, asked }) => ({ ...some[place]!, asked })),
               [score],
               run.signal,
               tell,
             )
-            for (const [n, { place }] of places.entries()) segments[from + place] = ranked[0]![n]!
+            for (const [n, { place, asked }] of places.entries())
+              segments[from + place] = {
+                ...ranked[0]![n]!,
+                expectedPerScore: Math.exp(queryValue(score.calibration, asked)),
+              }
           }
         })
       }
@@ -84,12 +84,12 @@ export async function openModel(
     },
     expected: (query, signal) =>
       withMemory(async () => {
-        const { users, logScores } = await rankOne(query, signal)
+        const { users, logScores, expectedPerScore } = await rankOne(query, signal)
         const expected = new Float32Array(document.userCount)
         for await (const { from, to } of slices(users.length))
           for (let k = from; k < to; k++)
-            expected[users[k]!] = Math.exp(logScores[k]!) * document.interactionsPerUser
-        return expected
+            expected[users[k]!] = Math.exp(logScores[k]!) * expectedPerScore
+        return { expected, expectedPerScore }
       }),
     explain: (query, user, signal) =>
       withMemory(async () => {
@@ -130,8 +130,9 @@ async function askAll(
   queries: SegmentQuery[],
   signal: AbortSignal,
 ) {
-  const { score, coldScore, itemCount } = document
+  const { score, coldScore, setScore = score, itemCount } = document
   const warm: { place: number; items: Uint32Array }[] = []
+  const sets: { place: number; items: Uint32Array }[] = []
   const cold: { place: number; items: Uint32Array }[] = []
   const like: { place: number; users: Uint32Array }[] = []
   for (const [place, query] of queries.entries()) {
@@ -140,7 +141,8 @@ async function askAll(
       continue
     }
     const items = query.items.filter((item) => item < itemCount)
-    if (items.length > 0 || coldScore === undefined) warm.push({ place, items })
+    if (items.length > 1) sets.push({ place, items })
+    else if (items.length > 0 || coldScore === undefined) warm.push({ place, items })
     else cold.push({ place, items: query.items })
   }
   const setsOf = (some: typeof warm) => some.map(({ items }) => items)
@@ -148,6 +150,10 @@ async function askAll(
     some.map(({ place }, n) => ({ place, asked: asked[n]! }))
   const groups = [
     { score, places: placed(warm, await askForItems(kernel, fitted, setsOf(warm), signal)) },
+    {
+      score: setScore,
+      places: placed(sets, await askForItems(kernel, fitted, setsOf(sets), signal)),
+    },
     { score, places: placed(like, await askForUsers(kernel, fitted, document.als, like, signal)) },
   ]
   if (cold.length > 0) {
@@ -166,9 +172,6 @@ async function ask(kernel: Kernel, loaded: LoadedModel, query: SegmentQuery, sig
   )
   return { asked: places[0]!.asked, score: score! }
 }
-
-const maskFor = (query: SegmentQuery, mask: Uint8Array | undefined, userCount: number) =>
-  'users' in query ? maskWithout(query.users, mask, userCount) : mask
 
 /** Consecutive requests that fit into the bounds together, at least one. */
 function* blocks(requests: Parameters<Model['segment']>[0], userCount: number) {
@@ -194,7 +197,9 @@ function* blocks(requests: Parameters<Model['segment']>[0], userCount: number) {
 /** Items with events come first, each part by JSON text; one without events must have traits to be of use. */
 function itemIndex({ document, fitted, itemIds }: LoadedModel, id: string): number | undefined {
   // DuckDB writes \u001F where JavaScript writes \u001f.
-  const text = JSON.stringify(id).replace(/\\u00../g, (code) => `\\u${code.slice(2).toUpperCase()}`)
+  const text = JSON.stringify(id).replace(/\\(u00..|.)/g, (code) =>
+    code.startsWith('\\u') ? `\\u${code.slice(2).toUpperCase()}` : code,
+  )
   const wanted = Buffer.from(text)
   const { itemCount, coldItemCount, coldScore } = document
   const warm = indexOf(wanted, itemIds, 0, itemCount)

@@ -1,12 +1,17 @@
 import { emptyFactors, withMemory } from './arrays.ts'
 import type { Kernel } from './kernel.ts'
 
-/** Rows of a regression: row r has the features values[r * width..) and happened targets[r] times, with weights[r]. */
+/**
+ * Rows of a regression: row r has the features values[r * width..), weights[r] and targets[r], which counts how often
+ * something happened, or is 1 where it happened at all. `offsets`: logs of rates that are known before.
+ */
 export type Rows = {
   width: number
   values: Float32Array
   targets: Float32Array
   weights: Float32Array
+  offsets?: Float64Array
+  target: 'count' | 'any'
 }
 
 const stepsMax = 50
@@ -14,8 +19,10 @@ const stepsMax = 50
 const enough = 1e-7
 
 /**
- * Poisson regression (Nelder and Wedderburn 1972): intercept b and coefficients w that minimise
- *   sum of weight (exp(b + w.x) - target (b + w.x)) / sum of weights + ridge / 2 |scaled w|^2,
+ * Poisson regression (Nelder and Wedderburn 1972): intercept b and coefficients w by which the rate
+ * exp(offset + b + w.x) makes the targets likeliest, as those that minimise
+ *   sum of weight loss / sum of weights + ridge / 2 |scaled w|^2,
+ *   loss = rate - target log rate of counts; of `any` rate where the target is 0 and -log(1 - exp(-rate)) where it is 1,
  * the features scaled to a weighted deviation of 1 for the ridge, by Newton's method with halved steps. A stop is heard
  * between steps.
  */
@@ -23,42 +30,46 @@ export const poissonRegression = (...args: Parameters<typeof regress>) =>
   withMemory(() => regress(...args))
 
 async function regress(kernel: Kernel, rows: Rows, ridge: number, signal: AbortSignal) {
-  const { width, values, targets, weights } = rows
+  const { width, values, targets, weights, offsets, target } = rows
+  const lossOf = target === 'count' ? lossOfCount : lossOfAny
   const count = targets.length
   const { means, scales, weightSum } = moments(rows)
   // Its Gram matrix will be the Hessian.
   const curved = emptyFactors(count, width + 1)
   const stride = curved.width
   const x = new Float32Array(count * stride)
-  let sum = 0
+  let happened = 0
+  let said = 0
   for (let row = 0; row < count; row++) {
     for (let k = 0; k < width; k++)
       x[row * stride + k] = (values[row * width + k]! - means[k]!) * scales[k]!
     x[row * stride + width] = 1
-    sum += weights[row]! * targets[row]!
+    happened += weights[row]! * targets[row]!
+    said += weights[row]! * Math.exp(offsets?.[row] ?? 0)
   }
   let beta = new Float64Array(stride)
-  beta[width] = Math.log(Math.max(1e-12, sum / weightSum))
-  const loss = (b: Float64Array, rates: Float64Array) => {
+  beta[width] = Math.log(Math.max(1e-12, happened / said))
+  const loss = (b: Float64Array, logRates: Float64Array) => {
     let total = 0
     for (let row = 0; row < count; row++) {
-      let dot = 0
+      let dot = offsets?.[row] ?? 0
       for (let k = 0; k <= width; k++) dot += b[k]! * x[row * stride + k]!
-      rates[row] = Math.exp(dot)
-      total += weights[row]! * (rates[row]! - targets[row]! * dot)
+      logRates[row] = dot
+      total += weights[row]! * lossOf(dot, targets[row]!).loss
     }
     let penalty = 0
     for (let k = 0; k < width; k++) penalty += b[k]! ** 2
     return total / weightSum + (ridge / 2) * penalty
   }
-  let rates = new Float64Array(count)
-  let best = loss(beta, rates)
+  let logRates = new Float64Array(count)
+  let best = loss(beta, logRates)
   for (let step = 0; step < stepsMax; step++) {
     const gradient = new Float64Array(stride)
     for (let row = 0; row < count; row++) {
       const weight = weights[row]! / weightSum
-      const excess = weight * (rates[row]! - targets[row]!)
-      const root = Math.sqrt(weight * rates[row]!)
+      const { slope, bend } = lossOf(logRates[row]!, targets[row]!)
+      const excess = weight * slope
+      const root = Math.sqrt(weight * bend)
       for (let at = row * stride, k = 0; k <= width; at++, k++) {
         gradient[k]! += excess * x[at]!
         curved.values[at] = root * x[at]!
@@ -80,13 +91,33 @@ async function regress(kernel: Kernel, rows: Rows, ridge: number, signal: AbortS
     }
     if (!(value < best)) break
     const gained = best - value
-    ;[beta, best, rates] = [next, value, tried]
+    ;[beta, best, logRates] = [next, value, tried]
     if (gained < enough * Math.abs(best)) break
   }
   const coefficients = Array.from({ length: width }, (_, k) => beta[k]! * scales[k]!)
   const intercept = beta[width]! - coefficients.reduce((total, b, k) => total + b * means[k]!, 0)
   return { intercept, coefficients }
 }
+
+/** A loss and its first two derivatives by the log of the rate. */
+function lossOfCount(logRate: number, target: number) {
+  const rate = Math.exp(logRate)
+  return { loss: rate - target * logRate, slope: rate - target, bend: rate }
+}
+
+function lossOfAny(logRate: number, target: number) {
+  const rate = Math.exp(Math.max(logRateMin, logRate))
+  if (target === 0) return { loss: rate, slope: rate, bend: rate }
+  const falls = rate / Math.expm1(rate)
+  return {
+    loss: -Math.log(-Math.expm1(-rate)),
+    slope: -falls,
+    bend: Math.max(0, falls * (rate + falls - 1)),
+  }
+}
+
+/** Rates below say as little, and have a logarithm. */
+const logRateMin = -70
 
 /** What hardly ever changes must not get a weight that other data would multiply. */
 const deviationMin = 0.05

@@ -2,6 +2,7 @@ import {
   type EvidenceFeature,
   evidenceFeatures,
   type QueryFeature,
+  type QueryTerm,
   queryFeatures,
   type Score,
   type ScoreTerm,
@@ -29,6 +30,13 @@ export function termValue(term: ScoreTerm, { evidence, user, asked }: Known): nu
   if (feature === 'constant') return 1
   return isOf<UserFeature>(userFeatures, feature) ? user(feature) : asked.features[feature]
 }
+
+/** What a linear function of a query's features is. */
+export const queryValue = (terms: QueryTerm[], { features }: Pick<Asked, 'features'>): number =>
+  terms.reduce(
+    (sum, { feature, weight }) => sum + weight * (feature === 'constant' ? 1 : features[feature]),
+    0,
+  )
 
 export type EvidenceTerm = Extract<ScoreTerm, { offset: number }>
 export const isEvidence = (term: ScoreTerm): term is EvidenceTerm => 'offset' in term

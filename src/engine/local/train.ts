@@ -4,10 +4,10 @@ import { type Activity, foresee, learnActivity } from './activity.ts'
 import { withMemory } from './arrays.ts'
 import { askForItems, askForNewItems } from './asked.ts'
 import { attributeSets, prepareItems } from './attributes.ts'
-import { candidatesOf, coldCandidates } from './candidates.ts'
+import { type Candidates, candidatesOf, coldCandidates, setCandidates } from './candidates.ts'
 import { chooseSettings, type QueriesOf } from './choose.ts'
-import { attributeQueries, itemQueries } from './evaluate.ts'
-import { ofKnownUsers } from './examples.ts'
+import { attributeQueries, itemQueries, randomSets } from './evaluate.ts'
+import { type Ask, type HeldOut, ofKnownUsers } from './examples.ts'
 import { type AlsSettings, factorise } from './factorise.ts'
 import { type Fitted, fit, type Past } from './fitted.ts'
 import { daySeconds } from './history.ts'
@@ -52,10 +52,19 @@ export async function train(
   const { foresees, past, newer: window } = lastHorizon(rounds, all)
   const learned = await withMemory(async () => {
     const { fitted, heldOut, ...learned } = await learnFrom(rounds, past, window, foresees, 'learn')
-    if (traits.weights.length === 0) return learned
-    const cold = { ask: askForNewItems, candidates: coldCandidates, queriesMax: coldQueries }
-    const { score } = await learn(kernel, fitted, heldOut, cold, plan.seed, run.signal)
-    return { ...learned, coldScore: score }
+    const hasTraits = traits.weights.length > 0
+    const more = async (of: HeldOut, ask: Ask, candidates: Candidates) => {
+      const method = { ask, candidates, queriesMax: moreQueries }
+      return (await learn(kernel, fitted, of, method, plan.seed, run.signal)).score
+    }
+    const sets = plan.model === 'itemAffinity' && (await heldOutSets(rounds, fitted, window))
+    return {
+      ...learned,
+      ...(hasTraits && { coldScore: await more(heldOut, askForNewItems, coldCandidates) }),
+      ...(sets && {
+        setScore: await more({ ...heldOut, ...sets }, askForItems, setCandidates(hasTraits)),
+      }),
+    }
   })
   const { fitted, userHistory } = await fitPast(rounds, { ...now(rounds), ranges: all }, 'train')
   if (learned.activity) foresee(learned.activity, userHistory, fitted.features.activity)
@@ -69,11 +78,11 @@ export async function train(
     eventCount: events.eventCount,
     als,
     score: learned.score,
-    ...('coldScore' in learned && { coldScore: learned.coldScore }),
+    ...(learned.coldScore && { coldScore: learned.coldScore }),
+    ...(learned.setScore && { setScore: learned.setScore }),
     candidates: learned.candidates,
     ...(learned.activity && { activity: learned.activity }),
     foresees,
-    interactionsPerUser: learned.interactionsPerUser,
     metrics,
   }
   return { document, fitted }
@@ -121,10 +130,9 @@ async function measure(rounds: Rounds, older: Ranges, newer: Ranges) {
   })
 }
 
-/** Seconds. */
 /** Queries that candidates are compared on. */
 const comparedQueries = 800
-const coldQueries = 200
+const moreQueries = 200
 /** Fewer held-out queries, or fewer users who acted in them, tell nothing. */
 const queriesMin = 25
 const actedMin = 200
@@ -201,6 +209,15 @@ async function heldOutQueries(rounds: Rounds, { pairs }: Fitted, newer: Ranges) 
   const { kernel, events, queriesOf, run } = rounds
   const { byItem } = await pairsOf(kernel, events, newer, run.signal)
   return queriesOf(pairs.byItem, byItem)
+}
+
+/** Sets of items for a model of single ones. */
+async function heldOutSets(rounds: Rounds, fitted: Fitted, newer: Ranges) {
+  const { events, plan } = rounds
+  const sets = randomSets(events.itemCount, plan.seed)
+  const queriesOf: QueriesOf = (train, test) => attributeQueries(sets, train, test, plan.seed)
+  const found = await heldOutQueries({ ...rounds, queriesOf }, fitted, newer)
+  return { ...found, queries: ofKnownUsers(found.queries, fitted) }
 }
 
 async function fitPast(
