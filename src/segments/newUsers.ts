@@ -28,6 +28,7 @@ export function newUsersOf(
   const modelUsers = join(model.folder, 'users.parquet')
   const { userCount } = model.document
   const paths = snapshotPaths(ctx, snapshot)
+  const noFiles = paths.interactions.length + paths.users.length === 0
   let found: NewUsers | undefined
   let listed: { key: string; users: Uint32Array } | undefined
   const find = async () => {
@@ -47,7 +48,7 @@ export function newUsersOf(
   }
   return {
     async first(most, filterValues) {
-      if (most <= 0) return new Uint32Array(0)
+      if (most <= 0 || noFiles) return new Uint32Array(0)
       const key = filter ? maskKey(filter, filterValues) : ''
       if (listed?.key !== key) listed = { key, users: await list(filterValues) }
       return listed.users.subarray(0, most)

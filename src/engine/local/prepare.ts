@@ -43,8 +43,6 @@ export async function prepareEvents(
   plan: TrainingPlan,
   snapshot: Snapshot,
 ): Promise<Events> {
-  if (snapshot.interactions.length === 0)
-    throw new JobFailure('The dataset group has no interactions to train on.')
   await selectEvents(connection, plan.events, snapshot.interactions)
   const itemCount = await requireEnough(connection, plan.events)
   await connection.run(dictionarySql('modelUser', 'userId', 'id'))
@@ -102,6 +100,7 @@ async function selectEvents(
   rules: EventRule[],
   paths: string[],
 ): Promise<void> {
+  if (paths.length === 0) throw new JobFailure('The dataset group has no interactions to train on.')
   const types = await columnTypes(connection, paths)
   const { sql, values } = weightSql(rules, types)
   await connection.run(
