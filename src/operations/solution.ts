@@ -1,4 +1,5 @@
 import { makeArn } from '../arn.ts'
+import { parseSchema } from '../data/schema.ts'
 import { invalidInput } from '../errors.ts'
 import { builtRecipe, checkSolutionConfig } from '../recipes/index.ts'
 import { list, patch, remove } from '../store/resource.ts'
@@ -13,6 +14,7 @@ import {
   requireUnused,
 } from './lookup.ts'
 import type { Operation } from './operation.ts'
+import { snapshotOf } from './snapshot.ts'
 
 /**
  * Records what is to be trained and how; ACTIVE at once, as seen in AWS's own runs. Spec C.3, C.5.
@@ -30,6 +32,7 @@ export const createSolution: Operation<'CreateSolution'> = (ctx, caller, input) 
     checkSolutionConfig(recipe, input)
     const group = await referenced(tx, caller, 'datasetGroup', input.datasetGroupArn)
     requireActive(group)
+    const { items } = (await snapshotOf(tx, caller, group.arn)).schemas
 
     const { tags = [], ...doc } = input
     const solutionArn = makeArn(caller, 'solution', input.name)
@@ -45,7 +48,9 @@ export const createSolution: Operation<'CreateSolution'> = (ctx, caller, input) 
         performAutoTraining: input.performAutoTraining ?? true,
         performIncrementalUpdate: input.performIncrementalUpdate ?? false,
       },
-      internal: {},
+      internal: {
+        ...(items && { itemColumns: parseSchema(items).fields.map(({ name }) => name) }),
+      },
       tags,
     })
     await requireRoom(ctx, tx, caller, 'solution', 'solutionsPerGroup', group.arn)

@@ -26,6 +26,7 @@ export const createSolutionVersion: Operation<'CreateSolutionVersion'> = (ctx, c
     const id = input.name ?? randomBytes(4).toString('hex')
     const solutionVersionArn = `${solution.arn}/${id}`
     const { name, datasetGroupArn, recipeArn, eventType, solutionConfig = {} } = solution.doc
+    const { itemColumns } = solution.internal
     const {
       performHPO = false,
       performAutoML = false,
@@ -51,6 +52,7 @@ export const createSolutionVersion: Operation<'CreateSolutionVersion'> = (ctx, c
       },
       internal: {
         snapshot: await snapshotOf(tx, caller, datasetGroupArn),
+        ...(itemColumns && { itemColumns }),
         ...(!ctx.config.strict && (await horizonOf(tx, solution.arn))),
       },
       tags: input.tags ?? [],

@@ -38,13 +38,14 @@ export type SolutionInput = Pick<
 >
 
 /**
- * The plan of a training from a solution's configuration and the fields of its datasets; `version`
- * seeds it, scores speak of `horizonDays` ahead. Throws JobFailure where the datasets lack what the plan needs. Spec E.8, G.3.
+ * The plan of a training from a solution's configuration, the fields of its datasets and the item columns that it knew
+ * when it was created; `version` seeds it, scores speak of `horizonDays` ahead. Throws JobFailure where the datasets lack what the plan needs. Spec E.8, G.3.
  */
 export function trainingPlan(
   query: QueryMember,
   config: SolutionInput,
   fields: { interactions?: readonly Field[]; items?: readonly Field[] },
+  itemColumns: readonly string[] | undefined,
   version: string,
   horizonDays: number,
 ): TrainingPlan {
@@ -68,7 +69,7 @@ export function trainingPlan(
     factorCount: Number(algorithmHyperParameters[hiddenDimension.name] ?? hiddenDimension.default),
     seed: createHash('sha256').update(version).digest().readUInt32LE(0),
     events,
-    attributes: attributeColumns(query, config, fields.items),
+    attributes: attributeColumns(query, config, fields.items, itemColumns),
     horizonDays,
     foresees: 'horizon',
   }
@@ -94,19 +95,20 @@ function eventRules({ eventType, solutionConfig = {} }: SolutionInput): EventRul
 }
 
 /**
- * Categories and numbers, neither reserved nor excluded by the solution. Booleans,
+ * Categories and numbers, neither reserved nor excluded by the solution nor newer than it (spec E.2). Booleans,
  * plain and long texts never train.
  */
 function attributeColumns(
   query: QueryMember,
   { solutionConfig = {} }: SolutionInput,
   items: readonly Field[] | undefined,
+  itemColumns: readonly string[] | undefined,
 ): AttributeColumn[] {
   const columnsOf = (map: Record<string, string[]> | undefined) =>
     Object.entries(map ?? {}).find(([type]) => type.toUpperCase() === 'ITEMS')?.[1]
   const { excludedDatasetColumns, includedDatasetColumns } = solutionConfig.trainingDataConfig ?? {}
   const excluded = columnsOf(excludedDatasetColumns) ?? []
-  const included = columnsOf(includedDatasetColumns)
+  const included = columnsOf(includedDatasetColumns) ?? itemColumns
   const columns = (items ?? [])
     .filter((field) => field.name !== 'ITEM_ID' && field.name !== 'CREATION_TIMESTAMP')
     .filter((field) => !excluded.includes(field.name) && (included?.includes(field.name) ?? true))
@@ -116,7 +118,7 @@ function attributeColumns(
   if (columns.length === 0 && query === 'itemAttributes')
     throw new JobFailure(
       'aws-item-attribute-affinity needs an Items dataset with at least one categorical or ' +
-        'numerical column that is not reserved.',
+        'numerical column that is not reserved, excluded or newer than the solution.',
     )
   return columns.map(({ name, categorical }) => ({
     name,
