@@ -244,7 +244,7 @@ describe('work', () => {
     const plain = await solution('plain', {
       recipeArn: 'arn:aws:personalize:::recipe/aws-item-attribute-affinity',
       solutionConfig: {
-        trainingDataConfig: { excludedDatasetColumns: { ITEMS: ['GENRES', 'PRICE'] } },
+        trainingDataConfig: { excludedDatasetColumns: { items: ['Genres'], ITEMS: ['price'] } },
       },
     })
     match(

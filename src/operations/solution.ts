@@ -1,7 +1,10 @@
 import { makeArn } from '../arn.ts'
+import type { Caller } from '../context.ts'
 import { parseSchema } from '../data/schema.ts'
 import { invalidInput } from '../errors.ts'
 import { builtRecipe, checkSolutionConfig } from '../recipes/index.ts'
+import { checkTrainingData } from '../recipes/trainingData.ts'
+import type { Tx } from '../store/database.ts'
 import { list, patch, remove } from '../store/resource.ts'
 import { describe, document, listOf } from './answers.ts'
 import {
@@ -32,7 +35,8 @@ export const createSolution: Operation<'CreateSolution'> = (ctx, caller, input) 
     checkSolutionConfig(recipe, input)
     const group = await referenced(tx, caller, 'datasetGroup', input.datasetGroupArn)
     requireActive(group)
-    const { items } = (await snapshotOf(tx, caller, group.arn)).schemas
+    const columns = await columnsOf(tx, caller, group.arn)
+    checkTrainingData(input, columns)
 
     const { tags = [], ...doc } = input
     const solutionArn = makeArn(caller, 'solution', input.name)
@@ -48,14 +52,27 @@ export const createSolution: Operation<'CreateSolution'> = (ctx, caller, input) 
         performAutoTraining: input.performAutoTraining ?? true,
         performIncrementalUpdate: input.performIncrementalUpdate ?? false,
       },
-      internal: {
-        ...(items && { itemColumns: parseSchema(items).fields.map(({ name }) => name) }),
-      },
+      internal: { ...(columns.items && { itemColumns: columns.items }) },
       tags,
     })
     await requireRoom(ctx, tx, caller, 'solution', 'solutionsPerGroup', group.arn)
     return { solutionArn }
   })
+
+/** The columns of the group's datasets, by lower-case type. */
+async function columnsOf(
+  tx: Tx,
+  caller: Caller,
+  datasetGroupArn: string,
+): Promise<Record<string, string[]>> {
+  const { schemas } = await snapshotOf(tx, caller, datasetGroupArn)
+  return Object.fromEntries(
+    Object.entries(schemas).map(([type, text]) => [
+      type,
+      parseSchema(text).fields.map(({ name }) => name),
+    ]),
+  )
+}
 
 export const describeSolution =
   describe<'DescribeSolution'>('solution', async (ctx, caller, solution) => {

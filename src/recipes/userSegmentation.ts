@@ -3,6 +3,7 @@ import type { CreateSolutionRequest } from '@aws-sdk/client-personalize'
 import type { NoUndefined } from '@smithy/types'
 import type { AttributeColumn, EventRule, TrainingPlan } from '../engine/engine.ts'
 import { invalidInput, JobFailure } from '../errors.ts'
+import { columnsNamed, upperCase } from './trainingData.ts'
 
 /** What one line of a batch segment job's input asks with. */
 export type QueryMember = 'itemId' | 'itemAttributes'
@@ -104,14 +105,15 @@ function attributeColumns(
   items: readonly Field[] | undefined,
   itemColumns: readonly string[] | undefined,
 ): AttributeColumn[] {
-  const columnsOf = (map: Record<string, string[]> | undefined) =>
-    Object.entries(map ?? {}).find(([type]) => type.toUpperCase() === 'ITEMS')?.[1]
   const { excludedDatasetColumns, includedDatasetColumns } = solutionConfig.trainingDataConfig ?? {}
-  const excluded = columnsOf(excludedDatasetColumns) ?? []
-  const included = columnsOf(includedDatasetColumns) ?? itemColumns
+  const excluded = columnsNamed(excludedDatasetColumns, 'ITEMS')
+  const included =
+    columnsNamed(includedDatasetColumns, 'ITEMS') ?? (itemColumns && upperCase(itemColumns))
+  const isWanted = (name: string) =>
+    !excluded?.includes(name.toUpperCase()) && (included?.includes(name.toUpperCase()) ?? true)
   const columns = (items ?? [])
     .filter((field) => field.name !== 'ITEM_ID' && field.name !== 'CREATION_TIMESTAMP')
-    .filter((field) => !excluded.includes(field.name) && (included?.includes(field.name) ?? true))
+    .filter((field) => isWanted(field.name))
     .filter(
       (field) => !field.textual && (field.categorical || /int|long|float|double/.test(field.type)),
     )

@@ -14,6 +14,10 @@ const parameters = (algorithmHyperParameters: object) => solution({ algorithmHyp
 const events = (...eventParametersList: object[]) =>
   solution({ eventsConfig: { eventParametersList } })
 
+const trainingData = (trainingDataConfig: object, more: object = {}) =>
+  solution({ trainingDataConfig }, more)
+const excluded = (excludedDatasetColumns: object) => trainingData({ excludedDatasetColumns })
+
 const solutions: Case[] = [
   [
     'no recipe',
@@ -129,6 +133,47 @@ const solutions: Case[] = [
     solution({ optimizationObjective: { itemAttribute: 'PRICE' } }),
     invalid,
     /optimizationObjective/,
+  ],
+  [
+    'columns of no dataset that trains',
+    'CreateSolution',
+    excluded({ ACTIONS: ['VALUE'] }),
+    invalid,
+    /excludedDatasetColumns has the key ACTIONS; it must be one of INTERACTIONS, ITEMS, USERS/,
+  ],
+  [
+    'a column that is not there',
+    'CreateSolution',
+    trainingData({ includedDatasetColumns: { ITEMS: ['GENRES', 'COLOR'] } }),
+    invalid,
+    /includedDatasetColumns names COLOR, which the ITEMS dataset does not have; it has ITEM_ID, GENRES, PRICE/,
+  ],
+  [
+    'a training without event types',
+    'CreateSolution',
+    excluded({ interactions: ['event_type'] }),
+    invalid,
+    /The column EVENT_TYPE of INTERACTIONS cannot be excluded from training/,
+  ],
+  [
+    'a training without item ids, of a group without datasets',
+    'CreateSolution',
+    trainingData(
+      { excludedDatasetColumns: { ITEMS: ['COLOR', 'ITEM_ID'] } },
+      { datasetGroupArn: arn('dataset-group', 'empty') },
+    ),
+    invalid,
+    /The column ITEM_ID of ITEMS cannot be excluded/,
+  ],
+  [
+    'a column excluded and included',
+    'CreateSolution',
+    trainingData({
+      excludedDatasetColumns: { ITEMS: ['PRICE'] },
+      includedDatasetColumns: { Items: ['GENRES', 'Price'] },
+    }),
+    invalid,
+    /The column PRICE of ITEMS is both excluded and included; leave it out of one/,
   ],
   [
     'a training every 31 days',
