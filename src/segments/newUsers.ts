@@ -28,7 +28,8 @@ export function newUsersOf(
   const modelUsers = join(model.folder, 'users.parquet')
   const { userCount } = model.document
   const paths = snapshotPaths(ctx, snapshot)
-  const noFiles = paths.interactions.length + paths.users.length === 0
+  // AWS lists users only whom the training knew. Spec D.9 [D26].
+  const isNobody = ctx.config.strict || paths.interactions.length + paths.users.length === 0
   let found: NewUsers | undefined
   let listed: { key: string; users: Uint32Array } | undefined
   const find = async () => {
@@ -48,7 +49,7 @@ export function newUsersOf(
   }
   return {
     async first(most, filterValues) {
-      if (most <= 0 || noFiles) return new Uint32Array(0)
+      if (most <= 0 || isNobody) return new Uint32Array(0)
       const key = filter ? maskKey(filter, filterValues) : ''
       if (listed?.key !== key) listed = { key, users: await list(filterValues) }
       return listed.users.subarray(0, most)
