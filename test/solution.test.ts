@@ -57,14 +57,9 @@ describe('meaning', () => {
     ['performAutoML', { performAutoML: true }, /performAutoML is not supported/],
     ['no recipe', { recipeArn: undefined }, /recipeArn is missing: name one/],
     [
-      'an unknown recipe',
-      { recipeArn: 'arn:aws:personalize:::recipe/aws-nope' },
-      /does not exist\. Recipes that can be trained: aws-item-affinity, aws-item-attribute-affinity/,
-    ],
-    [
       'a recipe not built yet',
       { recipeArn: 'arn:aws:personalize:::recipe/aws-sims' },
-      /is not built yet/,
+      /is not built yet\. Recipes that can be trained: aws-item-affinity, aws-item-attribute-affinity/,
     ],
     ['performHPO', { performHPO: true }, /performHPO must be false/],
   ]

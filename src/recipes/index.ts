@@ -1,5 +1,5 @@
-import { arnPath, serviceArn } from '../arn.ts'
-import { invalidInput } from '../errors.ts'
+import { serviceArn } from '../arn.ts'
+import { invalidInput, resourceNotFound } from '../errors.ts'
 import { catalog, type RecipeEntry } from './catalog.ts'
 import { checkHyperParameters, type QueryMember, type SolutionInput } from './userSegmentation.ts'
 
@@ -12,19 +12,19 @@ const built: Record<string, QueryMember> = {
   'aws-item-attribute-affinity': 'itemAttributes',
 }
 
-/** The names of the recipes that can be trained here. */
-const builtRecipes = Object.keys(built)
-
 /**
- * The built recipe of this ARN. Throws InvalidInputException for one that
- * AWS lacks or that is not built yet.
+ * The built recipe of this ARN. Throws ResourceNotFoundException for one that AWS lacks (text: spec J.3), and
+ * InvalidInputException for one that is not built yet.
  */
 export function builtRecipe(recipeArn: string): Recipe {
   const entry = catalog.find((recipe) => serviceArn('recipe', recipe.name) === recipeArn)
-  const choice = `Recipes that can be trained: ${builtRecipes.join(', ')}.`
-  if (!entry) throw invalidInput(`The recipe ${recipeArn} does not exist. ${choice}`)
+  if (!entry) throw resourceNotFound(`The given recipe does not exist: ${recipeArn}`)
   const query = built[entry.name]
-  if (!query) throw invalidInput(`The recipe ${arnPath(recipeArn)} is not built yet. ${choice}`)
+  if (!query)
+    throw invalidInput(
+      `The recipe ${entry.name} is not built yet. ` +
+        `Recipes that can be trained: ${Object.keys(built).join(', ')}.`,
+    )
   return { ...entry, query }
 }
 

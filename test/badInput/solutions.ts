@@ -38,8 +38,8 @@ const solutions: Case[] = [
     'an unknown recipe',
     'CreateSolution',
     { ...right.solution, recipeArn: recipe('aws-nope') },
-    invalid,
-    /aws-nope does not exist\. Recipes that can be trained: /,
+    notFound,
+    'The given recipe does not exist: arn:aws:personalize:::recipe/aws-nope',
   ],
   [
     'a recipe that is not built',
