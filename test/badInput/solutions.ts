@@ -255,6 +255,13 @@ const versions: Case[] = [
     /solution\/items\/v1 already exists/,
   ],
   [
+    'an unknown solution',
+    'ListSolutionVersions',
+    { solutionArn: arn('solution', 'nope') },
+    notFound,
+    /The given solution does not exist: .*solution\/nope/,
+  ],
+  [
     'an unknown version',
     'DescribeSolutionVersion',
     { solutionVersionArn: arn('solution', 'items/v2') },
