@@ -7,9 +7,9 @@ import { server } from './harness.ts'
 import { segmentJobs } from './segmentJobs.ts'
 import { smallShop, trained } from './smallShop.ts'
 
-const s = await server({ after })
+const s = await server({ after }, { OPENPERSONALIZE_QUOTA_ITEM_AFFINITY_LINES: '3' })
 const byItem = await trained(s, await smallShop(s), 'aws-item-affinity')
-const { create, jobEnded, reasonOf } = segmentJobs(s, byItem)
+const { answered, create, jobEnded, reasonOf } = segmentJobs(s, byItem)
 await s.put('s3://segments/query.json', '{"itemId": "i00"}')
 
 test('the input path is a prefix, and each object has its own answers', async () => {
@@ -84,6 +84,13 @@ for (const [jobName, path, reason] of unwritable)
     const jobOutput = { s3DataDestination: { path } }
     match(await reasonOf(jobName, 's3://segments/query.json', { jobOutput }), reason)
   })
+
+test('blank lines do not count against the quota of lines [I]', async () => {
+  const lines = '{"itemId": "i00"}\n\n \n'.repeat(3)
+  equal((await answered('blanks', lines)).split('\n').length, 3 + 1)
+  await s.put('s3://segments/four.json', `${lines}{"itemId": "i00"}`)
+  match(await reasonOf('four', 's3://segments/four.json'), /has more than 3 lines/)
+})
 
 test('answers that would replace an input, or each other, fail the job', async () => {
   await s.put('s3://segments/same/a', '{"itemId": "i00"}')

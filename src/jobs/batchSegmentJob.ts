@@ -4,6 +4,7 @@ import type { Context } from '../context.ts'
 import { withConnection } from '../data/duck.ts'
 import { type Files, InvalidLocation, type StoredObject, type Writing } from '../data/files.ts'
 import { type Filter, parseFilter } from '../data/filterExpression.ts'
+import { isBlank } from '../data/queryLine.ts'
 import { openScoreTable, type ScoreTable } from '../data/scoreTable.ts'
 import type { Model } from '../engine/engine.ts'
 import { JobFailure } from '../errors.ts'
@@ -264,6 +265,7 @@ async function answerObject(
   )
 }
 
+/** Blank lines ask nothing and do not count. Spec D.7 [I]. */
 async function* atMost(
   lines: AsyncIterable<string>,
   most: number,
@@ -271,7 +273,7 @@ async function* atMost(
 ): AsyncGenerator<string> {
   let count = 0
   for await (const line of lines) {
-    if (++count > most)
+    if (!isBlank(line) && ++count > most)
       throw new JobFailure(`The input file ${url} has more than ${most} lines, which is the limit.`)
     yield line
   }
