@@ -75,7 +75,7 @@ const unwritable: [string, string, RegExp][] = [
   ['outWeb', 'http://example.com/', /^Invalid S3 output path\. .*not supported/],
   [
     'outBelow',
-    's3://segments/query.json/',
+    's3://segments/query.json/below/',
     /^Invalid S3 output path\. .*'query.json' is an object/,
   ],
 ]
@@ -92,11 +92,20 @@ test('blank lines do not count against the quota of lines [I]', async () => {
   match(await reasonOf('four', 's3://segments/four.json'), /has more than 3 lines/)
 })
 
-test('answers that would replace an input, or each other, fail the job', async () => {
+test('answers that would replace an input, or each other, or become inputs, fail the job', async () => {
   await s.put('s3://segments/same/a', '{"itemId": "i00"}')
-  await s.put('s3://segments/same/a.out', '{"itemId": "i00"}')
   const jobOutput = { s3DataDestination: { path: 's3://segments/same/' } }
-  match(await reasonOf('same', 's3://segments/same/', { jobOutput }), /would replace the input/)
+  for (const [job, path] of Object.entries({
+    same: 's3://segments/same/',
+    samePrefix: 's3://segments/same',
+  }))
+    match(
+      await reasonOf(job, path, { jobOutput }),
+      /^Invalid S3 output path\. .*would become inputs.*choose another output folder/,
+    )
+  ok(!(await s.exists('s3://segments/same/_CHECK')))
+  await s.put('s3://segments/same/a.out', '{"itemId": "i00"}')
+  match(await reasonOf('replace', 's3://segments/same/a', { jobOutput }), /would replace the input/)
   await s.put('s3://segments/twins/1/a', '{"itemId": "i00"}')
   await s.put('s3://segments/twins/2/a', '{"itemId": "i00"}')
   match(await reasonOf('twins', 's3://segments/twins/'), /Two input files have the same name/)
