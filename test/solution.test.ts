@@ -30,11 +30,18 @@ describe('shape', () => {
       performAutoML: false,
       performAutoTraining: true, // [M docs], spec L.1
       performIncrementalUpdate: false,
+      solutionConfig: { autoTrainingConfig: { schedulingExpression: 'rate(7 days)' } }, // [M docs]
       recipeArn,
       datasetGroupArn,
       status: 'ACTIVE',
     })
     deepEqual(creationDateTime, lastUpdatedDateTime)
+  })
+
+  test('a solution without automatic training shows no schedule', async () => {
+    await create('manual', { performAutoTraining: false })
+    ok(!('solutionConfig' in (await describeSolution(arnOf('manual')))))
+    await personalize.deleteSolution({ solutionArn: arnOf('manual') })
   })
 
   test('the configuration comes back as given', async () => {

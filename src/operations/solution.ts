@@ -5,7 +5,7 @@ import { invalidInput } from '../errors.ts'
 import { builtRecipe, checkSolutionConfig } from '../recipes/index.ts'
 import { checkTrainingData } from '../recipes/trainingData.ts'
 import type { Tx } from '../store/database.ts'
-import { list, patch, remove } from '../store/resource.ts'
+import { list, patch, type Resource, remove } from '../store/resource.ts'
 import { describe, document, listOf } from './answers.ts'
 import {
   existing,
@@ -78,8 +78,15 @@ export const describeSolution =
   describe<'DescribeSolution'>('solution', async (ctx, caller, solution) => {
     const where = { parent: solution.arn, limit: 1 }
     const [latest] = await list(ctx.db.kysely, caller, 'solutionVersion', where)
-    return latest ? { latestSolutionVersion: document(latest) } : {}
+    const { performAutoTraining, solutionConfig } = (solution as Resource<'solution'>).doc
+    return {
+      ...(latest && { latestSolutionVersion: document(latest) }),
+      ...(performAutoTraining && { solutionConfig: { ...weekly, ...solutionConfig } }),
+    }
   })
+
+/** When automatic training takes place where nothing else was said. Spec L.1. */
+const weekly = { autoTrainingConfig: { schedulingExpression: 'rate(7 days)' } }
 
 export const listSolutions = listOf('ListSolutions', 'solution', (input) => input.datasetGroupArn)
 
