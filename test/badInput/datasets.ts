@@ -193,6 +193,13 @@ const imports: Case[] = [
     /at 'roleArn'/,
   ],
   [
+    'a source without a location',
+    'CreateDatasetImportJob',
+    { ...right.import, dataSource: {} },
+    invalid,
+    /dataSource\.dataLocation is missing: name an object, or a folder that ends in \//,
+  ],
+  [
     'no import mode of AWS',
     'CreateDatasetImportJob',
     { ...right.import, importMode: 'HALF' },
