@@ -94,6 +94,36 @@ describe('meaning', () => {
   })
 })
 
+describe('strict mode', () => {
+  test('what AWS gives to other recipes only is refused [D26]', async () => {
+    const strict = await server({ after }, { OPENPERSONALIZE_STRICT: 'true' })
+    const group = await emptyShop(strict)
+    const plain = { name: 'plain', datasetGroupArn: group.datasetGroupArn, recipeArn }
+    const eventsConfig = { eventParametersList: [{ eventType: 'view' }] }
+    const events = {
+      name: 'InvalidInputException',
+      message: 'aws-item-affinity does not support solutionConfig.eventsConfig; leave it out.',
+    }
+    await rejects(
+      strict.personalize.createSolution({ ...plain, solutionConfig: { eventsConfig } }),
+      events,
+    )
+    const incremental = {
+      name: 'InvalidInputException',
+      message:
+        'aws-item-affinity has no incremental updates: performIncrementalUpdate must be false.',
+    }
+    await rejects(
+      strict.personalize.createSolution({ ...plain, performIncrementalUpdate: true }),
+      incremental,
+    )
+    const { solutionArn } = await strict.personalize.createSolution(plain)
+    const update = (more: object) => strict.personalize.updateSolution({ solutionArn, ...more })
+    await rejects(update({ solutionUpdateConfig: { eventsConfig } }), events)
+    await rejects(update({ performIncrementalUpdate: true }), incremental)
+  })
+})
+
 describe('effect', () => {
   test('UpdateSolution changes how the solution trains and tells of the update', async () => {
     const solutionArn = arnOf('full')

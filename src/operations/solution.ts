@@ -32,7 +32,7 @@ export const createSolution: Operation<'CreateSolution'> = (ctx, caller, input) 
     if (input.recipeArn === undefined)
       throw invalidInput('The recipeArn is missing: name one, such as aws-item-affinity.')
     const recipe = builtRecipe(input.recipeArn)
-    checkSolutionConfig(recipe, input)
+    checkSolutionConfig(recipe, input, ctx.config.strict)
     const group = await referenced(tx, caller, 'datasetGroup', input.datasetGroupArn)
     requireActive(group)
     const columns = await columnsOf(tx, caller, group.arn)
@@ -109,7 +109,7 @@ export const updateSolution: Operation<'UpdateSolution'> = (ctx, caller, input) 
         solutionConfig: { ...solution.doc.solutionConfig, ...solutionUpdateConfig },
       }),
     }
-    checkSolutionConfig(builtRecipe(doc.recipeArn!), doc)
+    checkSolutionConfig(builtRecipe(doc.recipeArn!), doc, ctx.config.strict)
     const now = ctx.clock()
     const latestSolutionUpdate = {
       ...changes,

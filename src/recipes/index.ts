@@ -28,14 +28,22 @@ export function builtRecipe(recipeArn: string): Recipe {
   return { ...entry, query }
 }
 
-/** Refuses a solution whose configuration its recipe cannot honour. Spec C.9, E.8, G.3. */
-export function checkSolutionConfig(recipe: Recipe, input: SolutionInput): void {
+/**
+ * Refuses a solution whose configuration its recipe cannot honour, or, `strict`, that AWS takes for other recipes only.
+ * Spec C.9, E.8, G.3.
+ */
+export function checkSolutionConfig(recipe: Recipe, input: SolutionInput, strict: boolean): void {
   const { solutionConfig: config = {} } = input
-  for (const member of ['hpoConfig', 'autoMLConfig', 'optimizationObjective'] as const)
+  const others = ['hpoConfig', 'autoMLConfig', 'optimizationObjective'] as const
+  for (const member of strict ? [...others, 'eventsConfig' as const] : others)
     if (config[member] !== undefined)
       throw invalidInput(`${recipe.name} does not support solutionConfig.${member}; leave it out.`)
   if (input.performHPO)
     throw invalidInput(`${recipe.name} has nothing to tune: performHPO must be false.`)
+  if (strict && input.performIncrementalUpdate)
+    throw invalidInput(
+      `${recipe.name} has no incremental updates: performIncrementalUpdate must be false.`,
+    )
   checkHyperParameters(recipe.name, config.algorithmHyperParameters ?? {})
   const [parameter] = Object.keys(config.featureTransformationParameters ?? {})
   if (parameter !== undefined)

@@ -35,7 +35,7 @@ type Field = { name: string; type: string; categorical: boolean; textual: boolea
 /** What a solution says of its training, by AWS's names. */
 export type SolutionInput = Pick<
   NoUndefined<CreateSolutionRequest>,
-  'performHPO' | 'eventType' | 'solutionConfig'
+  'performHPO' | 'performIncrementalUpdate' | 'eventType' | 'solutionConfig'
 >
 
 /**
