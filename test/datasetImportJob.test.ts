@@ -151,6 +151,17 @@ describe('work', () => {
     match(job.failureReason ?? '', /all files must have the same/)
   })
 
+  test('what Spark and Glue write beside the data of a folder is left out', async () => {
+    const folder = 's3://imports/spark/'
+    for (const name of ['_SUCCESS', '_metadata', '.part-0.csv.crc', 'part-1.csv'])
+      await s.put(`${folder}${name}`, name.startsWith('_m') ? 'PAR1' : '')
+    const empty = await jobEnded((await create('nothing-yet', folder)).datasetImportJobArn)
+    match(empty.failureReason ?? '', /is empty; its first line must name the columns/)
+    await s.put(`${folder}part-0.csv`, 'USER_ID,AGE,MEMBERSHIP\nu1,1,gold\n')
+    const job = await jobEnded((await create('spark', folder)).datasetImportJobArn)
+    equal(job.failureReason, undefined)
+  })
+
   const locations: [string, string, RegExp][] = [
     ['nothing', 's3://imports/nothing.csv', /^Invalid Data location\. There is no object/],
     ['prefix', 's3://imports/users', /^Invalid Data location\./],

@@ -35,6 +35,25 @@ describe('shape', () => {
     equal(featureTransformation?.status, 'ACTIVE')
   })
 
+  test('DescribeAlgorithm shows the hyperparameters of recipes that are not built too [D23]', async () => {
+    const { algorithm } = await personalize.describeAlgorithm({
+      algorithmArn: arnOf('algorithm', 'aws-sims'),
+    })
+    deepEqual(algorithm?.defaultHyperParameters, {
+      popularity_discount_factor: '0.5',
+      min_cointeraction_count: '3',
+    })
+    deepEqual(algorithm?.defaultHyperParameterRanges, {
+      integerHyperParameterRanges: [
+        { name: 'min_cointeraction_count', minValue: 0, maxValue: 10, isTunable: true },
+      ],
+      continuousHyperParameterRanges: [
+        { name: 'popularity_discount_factor', minValue: 0, maxValue: 1, isTunable: true },
+      ],
+      categoricalHyperParameterRanges: [],
+    })
+  })
+
   test('every recipe in the list can be described, and so can its algorithm', async () => {
     const { recipes = [] } = await personalize.listRecipes({})
     for (const { recipeArn, domain } of recipes) {

@@ -7,9 +7,9 @@ import { server } from './harness.ts'
 import { segmentJobs } from './segmentJobs.ts'
 import { smallShop, trained } from './smallShop.ts'
 
-const s = await server({ after })
+const s = await server({ after }, { OPENPERSONALIZE_QUOTA_ITEM_AFFINITY_LINES: '3' })
 const byItem = await trained(s, await smallShop(s), 'aws-item-affinity')
-const { create, jobEnded, reasonOf } = segmentJobs(s, byItem)
+const { answered, create, jobEnded, reasonOf } = segmentJobs(s, byItem)
 await s.put('s3://segments/query.json', '{"itemId": "i00"}')
 
 test('the input path is a prefix, and each object has its own answers', async () => {
@@ -75,7 +75,7 @@ const unwritable: [string, string, RegExp][] = [
   ['outWeb', 'http://example.com/', /^Invalid S3 output path\. .*not supported/],
   [
     'outBelow',
-    's3://segments/query.json/',
+    's3://segments/query.json/below/',
     /^Invalid S3 output path\. .*'query.json' is an object/,
   ],
 ]
@@ -85,11 +85,27 @@ for (const [jobName, path, reason] of unwritable)
     match(await reasonOf(jobName, 's3://segments/query.json', { jobOutput }), reason)
   })
 
-test('answers that would replace an input, or each other, fail the job', async () => {
+test('blank lines do not count against the quota of lines [I]', async () => {
+  const lines = '{"itemId": "i00"}\n\n \n'.repeat(3)
+  equal((await answered('blanks', lines)).split('\n').length, 3 + 1)
+  await s.put('s3://segments/four.json', `${lines}{"itemId": "i00"}`)
+  match(await reasonOf('four', 's3://segments/four.json'), /has more than 3 lines/)
+})
+
+test('answers that would replace an input, or each other, or become inputs, fail the job', async () => {
   await s.put('s3://segments/same/a', '{"itemId": "i00"}')
-  await s.put('s3://segments/same/a.out', '{"itemId": "i00"}')
   const jobOutput = { s3DataDestination: { path: 's3://segments/same/' } }
-  match(await reasonOf('same', 's3://segments/same/', { jobOutput }), /would replace the input/)
+  for (const [job, path] of Object.entries({
+    same: 's3://segments/same/',
+    samePrefix: 's3://segments/same',
+  }))
+    match(
+      await reasonOf(job, path, { jobOutput }),
+      /^Invalid S3 output path\. .*would become inputs.*choose another output folder/,
+    )
+  ok(!(await s.exists('s3://segments/same/_CHECK')))
+  await s.put('s3://segments/same/a.out', '{"itemId": "i00"}')
+  match(await reasonOf('replace', 's3://segments/same/a', { jobOutput }), /would replace the input/)
   await s.put('s3://segments/twins/1/a', '{"itemId": "i00"}')
   await s.put('s3://segments/twins/2/a', '{"itemId": "i00"}')
   match(await reasonOf('twins', 's3://segments/twins/'), /Two input files have the same name/)

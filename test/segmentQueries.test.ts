@@ -3,7 +3,7 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { type Server, server } from './harness.ts'
 import { type More, segmentJobs } from './segmentJobs.ts'
-import { itemId, smallShop, tasteOf, trained, userCount, userId } from './smallShop.ts'
+import { imported, itemId, smallShop, tasteOf, trained, userCount, userId } from './smallShop.ts'
 
 type Answer = { input: object; output: { usersList: string[] } | null; error: string | null }
 
@@ -194,6 +194,13 @@ describe('strict mode', () => {
       equal(output, null)
       equal(error, 'The line has neither "itemId" nor "itemAttributes".')
     }
+  })
+
+  test('users whom the training did not know are in no list [D26]', async () => {
+    const users = 'USER_ID,AGE,MEMBERSHIP\nlate,30,gold\n'
+    await imported(strict.s, 'late', strict.shop.datasets.Users, users, 'INCREMENTAL')
+    const [answer] = await strict.ask('late', [{ itemId: 'i00' }], { numResults: 100 })
+    equal(usersOf(answer).length, userCount)
   })
 
   test('tags of ours are tags like any other', async () => {

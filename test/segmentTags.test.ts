@@ -11,7 +11,7 @@ import { imported, itemId, smallShop, trained, userCount } from './smallShop.ts'
 const s = await server({ after })
 const shop = await smallShop(s)
 const byItem = await trained(s, shop, 'aws-item-affinity')
-const { answered, arnOf, create } = segmentJobs(s, byItem)
+const { answered, arnOf, create, reasonOf } = segmentJobs(s, byItem)
 const filterArn = (
   await s.personalize.createFilter({
     name: 'gold',
@@ -116,4 +116,17 @@ test('a tag with another value is refused', async () => {
     })
   await refused('scores', 'csv', "'parquet'")
   await refused('fold-in', 'yes', "'true' or 'false'")
+})
+
+test('of datasets that are gone nobody comes, and fold-in finds nothing', async () => {
+  await s.personalize.deleteFilter({ filterArn })
+  await s.personalize.deleteDataset({ datasetArn: shop.datasets.Interactions })
+  await s.personalize.deleteDataset({ datasetArn: shop.datasets.Users })
+  const line = '{"itemId": "i01"}'
+  equal(usersOf(await answered('gone', line, { numResults: 100 })).length, userCount)
+  await s.put('s3://segments/nothing.json', line)
+  equal(
+    await reasonOf('nothing', 's3://segments/nothing.json', tag('fold-in', 'true')),
+    'The dataset group has no interactions to train on.',
+  )
 })

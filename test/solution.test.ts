@@ -30,11 +30,18 @@ describe('shape', () => {
       performAutoML: false,
       performAutoTraining: true, // [M docs], spec L.1
       performIncrementalUpdate: false,
+      solutionConfig: { autoTrainingConfig: { schedulingExpression: 'rate(7 days)' } }, // [M docs]
       recipeArn,
       datasetGroupArn,
       status: 'ACTIVE',
     })
     deepEqual(creationDateTime, lastUpdatedDateTime)
+  })
+
+  test('a solution without automatic training shows no schedule', async () => {
+    await create('manual', { performAutoTraining: false })
+    ok(!('solutionConfig' in (await describeSolution(arnOf('manual')))))
+    await personalize.deleteSolution({ solutionArn: arnOf('manual') })
   })
 
   test('the configuration comes back as given', async () => {
@@ -57,14 +64,9 @@ describe('meaning', () => {
     ['performAutoML', { performAutoML: true }, /performAutoML is not supported/],
     ['no recipe', { recipeArn: undefined }, /recipeArn is missing: name one/],
     [
-      'an unknown recipe',
-      { recipeArn: 'arn:aws:personalize:::recipe/aws-nope' },
-      /does not exist\. Recipes that can be trained: aws-item-affinity, aws-item-attribute-affinity/,
-    ],
-    [
       'a recipe not built yet',
       { recipeArn: 'arn:aws:personalize:::recipe/aws-sims' },
-      /is not built yet/,
+      /is not built yet\. Recipes that can be trained: aws-item-affinity, aws-item-attribute-affinity/,
     ],
     ['performHPO', { performHPO: true }, /performHPO must be false/],
   ]
@@ -89,6 +91,36 @@ describe('meaning', () => {
       message: 'More than 3 resources in ACTIVE state. Please delete some and try again.',
     })
     await personalize.deleteSolution({ solutionArn: arnOf('third') })
+  })
+})
+
+describe('strict mode', () => {
+  test('what AWS gives to other recipes only is refused [D26]', async () => {
+    const strict = await server({ after }, { OPENPERSONALIZE_STRICT: 'true' })
+    const group = await emptyShop(strict)
+    const plain = { name: 'plain', datasetGroupArn: group.datasetGroupArn, recipeArn }
+    const eventsConfig = { eventParametersList: [{ eventType: 'view' }] }
+    const events = {
+      name: 'InvalidInputException',
+      message: 'aws-item-affinity does not support solutionConfig.eventsConfig; leave it out.',
+    }
+    await rejects(
+      strict.personalize.createSolution({ ...plain, solutionConfig: { eventsConfig } }),
+      events,
+    )
+    const incremental = {
+      name: 'InvalidInputException',
+      message:
+        'aws-item-affinity has no incremental updates: performIncrementalUpdate must be false.',
+    }
+    await rejects(
+      strict.personalize.createSolution({ ...plain, performIncrementalUpdate: true }),
+      incremental,
+    )
+    const { solutionArn } = await strict.personalize.createSolution(plain)
+    const update = (more: object) => strict.personalize.updateSolution({ solutionArn, ...more })
+    await rejects(update({ solutionUpdateConfig: { eventsConfig } }), events)
+    await rejects(update({ performIncrementalUpdate: true }), incremental)
   })
 })
 

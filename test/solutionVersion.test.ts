@@ -3,12 +3,15 @@ import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import type { CreateSolutionRequest } from '@aws-sdk/client-personalize'
+import { call } from './extensionClient.ts'
 import { server } from './harness.ts'
 import {
   emptyShop,
   filesLeft,
   imported,
   quickConfig,
+  schemaText,
+  schemaTexts,
   smallShop,
   smallShopFiles,
   trained,
@@ -241,13 +244,47 @@ describe('work', () => {
     const plain = await solution('plain', {
       recipeArn: 'arn:aws:personalize:::recipe/aws-item-attribute-affinity',
       solutionConfig: {
-        trainingDataConfig: { excludedDatasetColumns: { ITEMS: ['GENRES', 'PRICE'] } },
+        trainingDataConfig: { excludedDatasetColumns: { items: ['Genres'], ITEMS: ['price'] } },
       },
     })
     match(
       await reasonOf(plain),
       /needs an Items dataset with at least one categorical or numerical/,
     )
+  })
+
+  test('a new column of items trains solutions that come after it, null until it is imported [D26]', async () => {
+    const more = await smallShop(s, 'more')
+    const { datasetGroupArn } = more
+    const attributes = {
+      datasetGroupArn,
+      recipeArn: 'arn:aws:personalize:::recipe/aws-item-attribute-affinity',
+    }
+    const before = await solution('before', attributes)
+    const { schemaArn } = await personalize.createSchema({
+      name: 'more-columns',
+      schema: schemaText('Items', [
+        ...JSON.parse(schemaTexts.Items).fields,
+        { name: 'COLOR', type: ['null', 'string'], categorical: true },
+        { name: 'WEIGHT', type: ['double', 'null'] },
+      ]),
+    })
+    await personalize.updateDataset({ datasetArn: more.datasets.Items, schemaArn })
+    const after = await solution('after', attributes)
+
+    const attributesOf = async (solutionArn: string) => {
+      const solutionVersionArn = await create(solutionArn)
+      equal((await versionEnded(s, solutionVersionArn)).failureReason, undefined)
+      const { model } = await call(s, 'DescribeModel', { solutionVersionArn })
+      return model.attributes.map(({ name }) => name)
+    }
+    deepEqual(await attributesOf(before), ['GENRES', 'PRICE'])
+    deepEqual(await attributesOf(after), ['GENRES', 'PRICE', 'COLOR', 'WEIGHT'])
+
+    const [header, ...rows] = smallShopFiles().Items.trimEnd().split('\n')
+    const items = [`${header},COLOR,WEIGHT`, ...rows.map((row) => `${row},red,1.5`)].join('\n')
+    await imported(s, 'more-items', more.datasets.Items, items)
+    deepEqual(await attributesOf(before), ['GENRES', 'PRICE'])
   })
 
   test('INCREMENTAL imports do not train segments [D26]', async () => {

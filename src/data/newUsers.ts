@@ -11,7 +11,10 @@ export type NewUsers = {
   idText(indexes: Uint32Array): AsyncGenerator<string>
 }
 
-/** Finds users with a record or an event that `modelUsers`, a Parquet file with 0..userCount-1, lacks; writes `path`. */
+/**
+ * Finds users with a record or an event that `modelUsers`, a Parquet file with 0..userCount-1, lacks; writes `path`. The
+ * snapshot has files of interactions or of users.
+ */
 export async function findNewUsers(
   duck: Duck,
   snapshot: MaskSnapshot,

@@ -17,8 +17,11 @@ import {
   bindFilter,
 } from './filterValues.ts'
 
-/** The Parquet files a mask is computed from, oldest first; of users, later files win. */
-export type MaskSnapshot = { interactions: string[]; users: string[] }
+/**
+ * The Parquet files a mask is computed from, oldest first; of users, later files win. Only values of `userCategories`,
+ * in upper case, are split at `|` (spec E.2 [D23]).
+ */
+export type MaskSnapshot = { interactions: string[]; users: string[]; userCategories: string[] }
 
 /**
  * The users that a filter on UserID lets through, as bits: user u is bit u&7 of byte u>>3.
@@ -144,7 +147,9 @@ function conditionSql(condition: BoundCondition, draft: Draft, snapshot: MaskSna
   draft.userColumns.add(`"${field.name.toUpperCase()}"`)
   const column = `users."${field.name}"`
   if (operator === 'IN' || operator === 'NOT IN') {
-    const test = holdsAny(column, values, draft.parameters)
+    const test = snapshot.userCategories.includes(field.name.toUpperCase())
+      ? holdsAny(column, values, draft.parameters)
+      : `${column} IN (SELECT unnest(${bind(draft.parameters, values)}))`
     return `coalesce(${operator === 'NOT IN' ? `NOT ${test}` : test}, false)`
   }
   const number = values[0]!

@@ -4,6 +4,7 @@ import type { Context } from '../context.ts'
 import { withConnection } from '../data/duck.ts'
 import { type Files, InvalidLocation, type StoredObject, type Writing } from '../data/files.ts'
 import { type Filter, parseFilter } from '../data/filterExpression.ts'
+import { isBlank } from '../data/queryLine.ts'
 import { openScoreTable, type ScoreTable } from '../data/scoreTable.ts'
 import type { Model } from '../engine/engine.ts'
 import { JobFailure } from '../errors.ts'
@@ -34,7 +35,7 @@ export const batchSegmentJob: Job<'batchSegmentJob'> = async (ctx, job, run) => 
   const inputs = job.internal.inputs ?? (await recordedInputs(ctx, job, files))
   const output = outputFolder(job)
   const { scores = false, foldIn = false } = job.internal
-  requireFreeNames(inputs, output, scores)
+  requireFreeNames(job, inputs, output, scores)
   await write(run, files, `${output}_CHECK`, { kmsKeyArn }, [])
   // Of a run that was killed; this one writes all outputs again.
   if (job.internal.upload) await files.discard(job.internal.upload)
@@ -161,8 +162,22 @@ async function filterOf(
   return parseFilter(filter.doc.filterExpression)
 }
 
-/** Two inputs that would share an output are refused, and one that an output would replace. */
-function requireFreeNames(inputs: readonly StoredObject[], output: string, scores: boolean): void {
+/**
+ * Two inputs that would share an output are refused, one that an output would replace, and a folder of inputs that is
+ * that of the outputs too (spec D.3).
+ */
+function requireFreeNames(
+  job: Resource<'batchSegmentJob'>,
+  inputs: readonly StoredObject[],
+  output: string,
+  scores: boolean,
+): void {
+  const path = job.doc.jobInput.s3DataSource?.path
+  if (output === path || output === `${path}/`)
+    throw new JobFailure(
+      `Invalid S3 output path. The answers would become inputs of ${path}; ` +
+        'choose another output folder.',
+    )
   const names = inputs.flatMap(({ url }) => [
     outputName(output, url),
     ...(scores ? [scoresName(output, url)] : []),
@@ -264,6 +279,7 @@ async function answerObject(
   )
 }
 
+/** Blank lines ask nothing and do not count. Spec D.7 [I]. */
 async function* atMost(
   lines: AsyncIterable<string>,
   most: number,
@@ -271,7 +287,7 @@ async function* atMost(
 ): AsyncGenerator<string> {
   let count = 0
   for await (const line of lines) {
-    if (++count > most)
+    if (!isBlank(line) && ++count > most)
       throw new JobFailure(`The input file ${url} has more than ${most} lines, which is the limit.`)
     yield line
   }

@@ -62,8 +62,8 @@ async function target(ctx: Context, job: Resource<'datasetImportJob'>) {
 }
 
 /**
- * One object, or the first level of a folder that ends in `/`, less the empty object
- * that S3's console makes for the folder itself. Texts: AWS's, spec J.3.
+ * One object, or the first level of a folder that ends in `/`, less the empty object that S3's console makes for the
+ * folder itself and what Spark, Glue and EMR write beside the data, unless that is all. Texts: AWS's, spec J.3.
  */
 async function csvObjects(files: Files, location: string): Promise<StoredObject[]> {
   const objects = await files.list(location).catch((cause: unknown) => {
@@ -78,7 +78,10 @@ async function csvObjects(files: Files, location: string): Promise<StoredObject[
     throw new JobFailure(
       `Invalid Data location. There is no object ${location}${location.endsWith('/') ? '*' : ''}.`,
     )
-  return found
+  const data = found.filter(
+    ({ url, bytes }) => bytes > 0 && !/^[_.]/.test(url.slice(location.length)),
+  )
+  return data.length > 0 ? data : found
 }
 
 function requireRoom(

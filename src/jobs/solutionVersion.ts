@@ -20,6 +20,7 @@ export const solutionVersion: Job<'solutionVersion'> = async (ctx, version, run)
       ...(schemas.interactions && { interactions: parseSchema(schemas.interactions).fields }),
       ...(schemas.items && { items: parseSchema(schemas.items).fields }),
     },
+    internal.itemColumns,
     version.arn,
     internal.horizonDays ?? defaultHorizonDays,
   )

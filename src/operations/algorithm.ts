@@ -1,11 +1,11 @@
 import { serviceArn } from '../arn.ts'
 import { doesNotExist } from '../errors.ts'
 import { catalog, recipesUpdated } from '../recipes/catalog.ts'
-import { hiddenDimension } from '../recipes/userSegmentation.ts'
+import { hyperParameters } from '../recipes/hyperParameters.ts'
 import type { Operation } from './operation.ts'
 
 /**
- * The algorithm behind a recipe, with its hyperparameters where the recipe is built here. Spec G.4.
+ * The algorithm behind a recipe, with its hyperparameters. Spec G.4.
  */
 export const describeAlgorithm: Operation<'DescribeAlgorithm'> = async (
   _ctx,
@@ -14,17 +14,17 @@ export const describeAlgorithm: Operation<'DescribeAlgorithm'> = async (
 ) => {
   const recipe = catalog.find((entry) => serviceArn('algorithm', entry.algorithm) === algorithmArn)
   if (!recipe) throw doesNotExist(algorithmArn)
-  const { name, min, max } = hiddenDimension
+  const parameters = hyperParameters[recipe.algorithm]
   return {
     algorithm: {
       name: recipe.algorithm,
       algorithmArn,
-      ...(recipe.type === 'USER_SEGMENTATION' && {
-        defaultHyperParameters: { [name]: String(hiddenDimension.default) },
+      ...(parameters && {
+        defaultHyperParameters: parameters.defaults,
         defaultHyperParameterRanges: {
-          integerHyperParameterRanges: [{ name, minValue: min, maxValue: max, isTunable: false }],
-          continuousHyperParameterRanges: [],
-          categoricalHyperParameterRanges: [],
+          integerHyperParameterRanges: parameters.integers ?? [],
+          continuousHyperParameterRanges: parameters.continuous ?? [],
+          categoricalHyperParameterRanges: parameters.categories ?? [],
         },
       }),
       creationDateTime: new Date(recipe.created),

@@ -1,5 +1,5 @@
 import { makeArn } from '../arn.ts'
-import { resourceNotFound } from '../errors.ts'
+import { invalidInput, resourceNotFound } from '../errors.ts'
 import { get, list, remove } from '../store/resource.ts'
 import { describe, listOf } from './answers.ts'
 import { insertNew, requireAtRest, requireNoChildren, requireRoom } from './lookup.ts'
@@ -8,6 +8,9 @@ import type { Operation } from './operation.ts'
 /** Records a dataset group; nothing has to be prepared, so it is ACTIVE at once. */
 export const createDatasetGroup: Operation<'CreateDatasetGroup'> = (ctx, caller, input) =>
   ctx.db.kysely.transaction().execute(async (tx) => {
+    // As the model's documentation says [M].
+    if (input.roleArn !== undefined && input.kmsKeyArn === undefined)
+      throw invalidInput('A roleArn is only valid with a kmsKeyArn; give both or leave it out.')
     const { tags = [], ...doc } = input
     const datasetGroupArn = makeArn(caller, 'datasetGroup', input.name)
     await insertNew(ctx, tx, caller, {

@@ -7,6 +7,11 @@ import type { Operation } from './operation.ts'
 /** Records an import and queues its work. Spec E.7, C.5. */
 export const createDatasetImportJob: Operation<'CreateDatasetImportJob'> = (ctx, caller, input) =>
   ctx.db.kysely.transaction().execute(async (tx) => {
+    // Required in words only: the contract leaves it open.
+    if (input.dataSource.dataLocation === undefined)
+      throw invalidInput(
+        'dataSource.dataLocation is missing: name an object, or a folder that ends in /.',
+      )
     const dataset = await referenced(tx, caller, 'dataset', input.datasetArn)
     requireActive(dataset)
     const importMode = input.importMode ?? 'FULL'

@@ -27,12 +27,12 @@ export async function existing<K extends StoredKind>(
 
 /** A resource that a request names besides the one it is about. Text [O], spec J.3. */
 export async function referenced<K extends StoredKind>(
-  tx: Tx,
+  db: Reader,
   caller: Caller,
   kind: K,
   arn: string,
 ): Promise<Resource<K>> {
-  const resource = await get(tx, caller, kind, arn)
+  const resource = await get(db, caller, kind, arn)
   if (!resource) throw resourceNotFound(`The given ${words(kind)} does not exist: ${arn}`)
   return resource
 }

@@ -1,7 +1,11 @@
 import { makeArn } from '../arn.ts'
+import type { Caller } from '../context.ts'
+import { parseSchema } from '../data/schema.ts'
 import { invalidInput } from '../errors.ts'
 import { builtRecipe, checkSolutionConfig } from '../recipes/index.ts'
-import { list, patch, remove } from '../store/resource.ts'
+import { checkTrainingData } from '../recipes/trainingData.ts'
+import type { Tx } from '../store/database.ts'
+import { list, patch, type Resource, remove } from '../store/resource.ts'
 import { describe, document, listOf } from './answers.ts'
 import {
   existing,
@@ -13,6 +17,7 @@ import {
   requireUnused,
 } from './lookup.ts'
 import type { Operation } from './operation.ts'
+import { snapshotOf } from './snapshot.ts'
 
 /**
  * Records what is to be trained and how; ACTIVE at once, as seen in AWS's own runs. Spec C.3, C.5.
@@ -27,9 +32,11 @@ export const createSolution: Operation<'CreateSolution'> = (ctx, caller, input) 
     if (input.recipeArn === undefined)
       throw invalidInput('The recipeArn is missing: name one, such as aws-item-affinity.')
     const recipe = builtRecipe(input.recipeArn)
-    checkSolutionConfig(recipe, input)
+    checkSolutionConfig(recipe, input, ctx.config.strict)
     const group = await referenced(tx, caller, 'datasetGroup', input.datasetGroupArn)
     requireActive(group)
+    const columns = await columnsOf(tx, caller, group.arn)
+    checkTrainingData(input, columns)
 
     const { tags = [], ...doc } = input
     const solutionArn = makeArn(caller, 'solution', input.name)
@@ -45,19 +52,41 @@ export const createSolution: Operation<'CreateSolution'> = (ctx, caller, input) 
         performAutoTraining: input.performAutoTraining ?? true,
         performIncrementalUpdate: input.performIncrementalUpdate ?? false,
       },
-      internal: {},
+      internal: { ...(columns.items && { itemColumns: columns.items }) },
       tags,
     })
     await requireRoom(ctx, tx, caller, 'solution', 'solutionsPerGroup', group.arn)
     return { solutionArn }
   })
 
+/** The columns of the group's datasets, by lower-case type. */
+async function columnsOf(
+  tx: Tx,
+  caller: Caller,
+  datasetGroupArn: string,
+): Promise<Record<string, string[]>> {
+  const { schemas } = await snapshotOf(tx, caller, datasetGroupArn)
+  return Object.fromEntries(
+    Object.entries(schemas).map(([type, text]) => [
+      type,
+      parseSchema(text).fields.map(({ name }) => name),
+    ]),
+  )
+}
+
 export const describeSolution =
   describe<'DescribeSolution'>('solution', async (ctx, caller, solution) => {
     const where = { parent: solution.arn, limit: 1 }
     const [latest] = await list(ctx.db.kysely, caller, 'solutionVersion', where)
-    return latest ? { latestSolutionVersion: document(latest) } : {}
+    const { performAutoTraining, solutionConfig } = (solution as Resource<'solution'>).doc
+    return {
+      ...(latest && { latestSolutionVersion: document(latest) }),
+      ...(performAutoTraining && { solutionConfig: { ...weekly, ...solutionConfig } }),
+    }
   })
+
+/** When automatic training takes place where nothing else was said. Spec L.1. */
+const weekly = { autoTrainingConfig: { schedulingExpression: 'rate(7 days)' } }
 
 export const listSolutions = listOf('ListSolutions', 'solution', (input) => input.datasetGroupArn)
 
@@ -80,7 +109,7 @@ export const updateSolution: Operation<'UpdateSolution'> = (ctx, caller, input) 
         solutionConfig: { ...solution.doc.solutionConfig, ...solutionUpdateConfig },
       }),
     }
-    checkSolutionConfig(builtRecipe(doc.recipeArn!), doc)
+    checkSolutionConfig(builtRecipe(doc.recipeArn!), doc, ctx.config.strict)
     const now = ctx.clock()
     const latestSolutionUpdate = {
       ...changes,

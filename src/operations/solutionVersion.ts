@@ -26,6 +26,7 @@ export const createSolutionVersion: Operation<'CreateSolutionVersion'> = (ctx, c
     const id = input.name ?? randomBytes(4).toString('hex')
     const solutionVersionArn = `${solution.arn}/${id}`
     const { name, datasetGroupArn, recipeArn, eventType, solutionConfig = {} } = solution.doc
+    const { itemColumns } = solution.internal
     const {
       performHPO = false,
       performAutoML = false,
@@ -51,6 +52,7 @@ export const createSolutionVersion: Operation<'CreateSolutionVersion'> = (ctx, c
       },
       internal: {
         snapshot: await snapshotOf(tx, caller, datasetGroupArn),
+        ...(itemColumns && { itemColumns }),
         ...(!ctx.config.strict && (await horizonOf(tx, solution.arn))),
       },
       tags: input.tags ?? [],
@@ -75,11 +77,19 @@ async function horizonOf(tx: Tx, solutionArn: string): Promise<{ horizonDays?: n
 }
 
 export const describeSolutionVersion = describe<'DescribeSolutionVersion'>('solutionVersion')
-export const listSolutionVersions = listOf(
-  'ListSolutionVersions',
-  'solutionVersion',
-  (input) => input.solutionArn,
-)
+
+/** Unlike other lists, AWS's declares that its parent may be missing. */
+export const listSolutionVersions: Operation<'ListSolutionVersions'> = async (
+  ctx,
+  caller,
+  input,
+) => {
+  const { solutionArn } = input
+  if (solutionArn !== undefined) await referenced(ctx.db.kysely, caller, 'solution', solutionArn)
+  return listVersions(ctx, caller, input)
+}
+
+const listVersions = listOf('ListSolutionVersions', 'solutionVersion', (input) => input.solutionArn)
 
 /** Stops a training: at once while it waits, at its next step while it runs. Spec C.5 [M docs]. */
 export const stopSolutionVersionCreation: Operation<'StopSolutionVersionCreation'> = (

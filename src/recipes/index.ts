@@ -1,5 +1,5 @@
-import { arnPath, serviceArn } from '../arn.ts'
-import { invalidInput } from '../errors.ts'
+import { serviceArn } from '../arn.ts'
+import { invalidInput, resourceNotFound } from '../errors.ts'
 import { catalog, type RecipeEntry } from './catalog.ts'
 import { checkHyperParameters, type QueryMember, type SolutionInput } from './userSegmentation.ts'
 
@@ -12,30 +12,38 @@ const built: Record<string, QueryMember> = {
   'aws-item-attribute-affinity': 'itemAttributes',
 }
 
-/** The names of the recipes that can be trained here. */
-const builtRecipes = Object.keys(built)
-
 /**
- * The built recipe of this ARN. Throws InvalidInputException for one that
- * AWS lacks or that is not built yet.
+ * The built recipe of this ARN. Throws ResourceNotFoundException for one that AWS lacks (text: spec J.3), and
+ * InvalidInputException for one that is not built yet.
  */
 export function builtRecipe(recipeArn: string): Recipe {
   const entry = catalog.find((recipe) => serviceArn('recipe', recipe.name) === recipeArn)
-  const choice = `Recipes that can be trained: ${builtRecipes.join(', ')}.`
-  if (!entry) throw invalidInput(`The recipe ${recipeArn} does not exist. ${choice}`)
+  if (!entry) throw resourceNotFound(`The given recipe does not exist: ${recipeArn}`)
   const query = built[entry.name]
-  if (!query) throw invalidInput(`The recipe ${arnPath(recipeArn)} is not built yet. ${choice}`)
+  if (!query)
+    throw invalidInput(
+      `The recipe ${entry.name} is not built yet. ` +
+        `Recipes that can be trained: ${Object.keys(built).join(', ')}.`,
+    )
   return { ...entry, query }
 }
 
-/** Refuses a solution whose configuration its recipe cannot honour. Spec C.9, E.8, G.3. */
-export function checkSolutionConfig(recipe: Recipe, input: SolutionInput): void {
+/**
+ * Refuses a solution whose configuration its recipe cannot honour, or, `strict`, that AWS takes for other recipes only.
+ * Spec C.9, E.8, G.3.
+ */
+export function checkSolutionConfig(recipe: Recipe, input: SolutionInput, strict: boolean): void {
   const { solutionConfig: config = {} } = input
-  for (const member of ['hpoConfig', 'autoMLConfig', 'optimizationObjective'] as const)
+  const others = ['hpoConfig', 'autoMLConfig', 'optimizationObjective'] as const
+  for (const member of strict ? [...others, 'eventsConfig' as const] : others)
     if (config[member] !== undefined)
       throw invalidInput(`${recipe.name} does not support solutionConfig.${member}; leave it out.`)
   if (input.performHPO)
     throw invalidInput(`${recipe.name} has nothing to tune: performHPO must be false.`)
+  if (strict && input.performIncrementalUpdate)
+    throw invalidInput(
+      `${recipe.name} has no incremental updates: performIncrementalUpdate must be false.`,
+    )
   checkHyperParameters(recipe.name, config.algorithmHyperParameters ?? {})
   const [parameter] = Object.keys(config.featureTransformationParameters ?? {})
   if (parameter !== undefined)

@@ -3,6 +3,7 @@ import type { CreateSolutionRequest } from '@aws-sdk/client-personalize'
 import type { NoUndefined } from '@smithy/types'
 import type { AttributeColumn, EventRule, TrainingPlan } from '../engine/engine.ts'
 import { invalidInput, JobFailure } from '../errors.ts'
+import { columnsNamed, upperCase } from './trainingData.ts'
 
 /** What one line of a batch segment job's input asks with. */
 export type QueryMember = 'itemId' | 'itemAttributes'
@@ -34,17 +35,18 @@ type Field = { name: string; type: string; categorical: boolean; textual: boolea
 /** What a solution says of its training, by AWS's names. */
 export type SolutionInput = Pick<
   NoUndefined<CreateSolutionRequest>,
-  'performHPO' | 'eventType' | 'solutionConfig'
+  'performHPO' | 'performIncrementalUpdate' | 'eventType' | 'solutionConfig'
 >
 
 /**
- * The plan of a training from a solution's configuration and the fields of its datasets; `version`
- * seeds it, scores speak of `horizonDays` ahead. Throws JobFailure where the datasets lack what the plan needs. Spec E.8, G.3.
+ * The plan of a training from a solution's configuration, the fields of its datasets and the item columns that it knew
+ * when it was created; `version` seeds it, scores speak of `horizonDays` ahead. Throws JobFailure where the datasets lack what the plan needs. Spec E.8, G.3.
  */
 export function trainingPlan(
   query: QueryMember,
   config: SolutionInput,
   fields: { interactions?: readonly Field[]; items?: readonly Field[] },
+  itemColumns: readonly string[] | undefined,
   version: string,
   horizonDays: number,
 ): TrainingPlan {
@@ -68,7 +70,7 @@ export function trainingPlan(
     factorCount: Number(algorithmHyperParameters[hiddenDimension.name] ?? hiddenDimension.default),
     seed: createHash('sha256').update(version).digest().readUInt32LE(0),
     events,
-    attributes: attributeColumns(query, config, fields.items),
+    attributes: attributeColumns(query, config, fields.items, itemColumns),
     horizonDays,
     foresees: 'horizon',
   }
@@ -94,29 +96,31 @@ function eventRules({ eventType, solutionConfig = {} }: SolutionInput): EventRul
 }
 
 /**
- * Categories and numbers, neither reserved nor excluded by the solution. Booleans,
+ * Categories and numbers, neither reserved nor excluded by the solution nor newer than it (spec E.2). Booleans,
  * plain and long texts never train.
  */
 function attributeColumns(
   query: QueryMember,
   { solutionConfig = {} }: SolutionInput,
   items: readonly Field[] | undefined,
+  itemColumns: readonly string[] | undefined,
 ): AttributeColumn[] {
-  const columnsOf = (map: Record<string, string[]> | undefined) =>
-    Object.entries(map ?? {}).find(([type]) => type.toUpperCase() === 'ITEMS')?.[1]
   const { excludedDatasetColumns, includedDatasetColumns } = solutionConfig.trainingDataConfig ?? {}
-  const excluded = columnsOf(excludedDatasetColumns) ?? []
-  const included = columnsOf(includedDatasetColumns)
+  const excluded = columnsNamed(excludedDatasetColumns, 'ITEMS')
+  const included =
+    columnsNamed(includedDatasetColumns, 'ITEMS') ?? (itemColumns && upperCase(itemColumns))
+  const isWanted = (name: string) =>
+    !excluded?.includes(name.toUpperCase()) && (included?.includes(name.toUpperCase()) ?? true)
   const columns = (items ?? [])
     .filter((field) => field.name !== 'ITEM_ID' && field.name !== 'CREATION_TIMESTAMP')
-    .filter((field) => !excluded.includes(field.name) && (included?.includes(field.name) ?? true))
+    .filter((field) => isWanted(field.name))
     .filter(
       (field) => !field.textual && (field.categorical || /int|long|float|double/.test(field.type)),
     )
   if (columns.length === 0 && query === 'itemAttributes')
     throw new JobFailure(
       'aws-item-attribute-affinity needs an Items dataset with at least one categorical or ' +
-        'numerical column that is not reserved.',
+        'numerical column that is not reserved, excluded or newer than the solution.',
     )
   return columns.map(({ name, categorical }) => ({
     name,

@@ -5,7 +5,7 @@ import { maskKey, userMask } from '../data/userMask.ts'
 import type { Model } from '../engine/engine.ts'
 import { slices } from '../slices.ts'
 import type { Source } from './segmentAnswers.ts'
-import { snapshotPaths } from './snapshotPaths.ts'
+import { maskSnapshot } from './snapshotPaths.ts'
 import { allowed } from './spread.ts'
 
 /** Users for the ends of lists: those of whom the model knows nothing, in the order of their ids. */
@@ -27,7 +27,9 @@ export function newUsersOf(
 ): NewUsersOfJob {
   const modelUsers = join(model.folder, 'users.parquet')
   const { userCount } = model.document
-  const paths = snapshotPaths(ctx, snapshot)
+  const paths = maskSnapshot(ctx, snapshot)
+  // AWS lists users only whom the training knew. Spec D.9 [D26].
+  const isNobody = ctx.config.strict || paths.interactions.length + paths.users.length === 0
   let found: NewUsers | undefined
   let listed: { key: string; users: Uint32Array } | undefined
   const find = async () => {
@@ -47,7 +49,7 @@ export function newUsersOf(
   }
   return {
     async first(most, filterValues) {
-      if (most <= 0) return new Uint32Array(0)
+      if (most <= 0 || isNobody) return new Uint32Array(0)
       const key = filter ? maskKey(filter, filterValues) : ''
       if (listed?.key !== key) listed = { key, users: await list(filterValues) }
       return listed.users.subarray(0, most)

@@ -21,7 +21,7 @@ import type { SnapshotFiles } from '../store/resource.ts'
 import type { OpenVersion } from './models.ts'
 import type { NewUsersOfJob } from './newUsers.ts'
 import { numbersOf } from './numbers.ts'
-import { snapshotPaths } from './snapshotPaths.ts'
+import { maskSnapshot } from './snapshotPaths.ts'
 
 /** One input line, understood or not. */
 type Asked =
@@ -237,7 +237,7 @@ function maskCache(
   { filter, snapshot }: Source,
   model: Model,
 ): (values: Record<string, string>) => Promise<Uint8Array | undefined> {
-  const paths = snapshotPaths(ctx, snapshot)
+  const paths = maskSnapshot(ctx, snapshot)
   const cache = new Map<string, Uint8Array>()
   return async (values) => {
     if (!filter) return undefined

@@ -40,9 +40,14 @@ type Internals = {
   datasetGroup: object
   dataset: { files?: DatasetFile[] }
   datasetImportJob: object
-  solution: object
+  solution: {
+    /** The columns of the Items dataset when the solution was created; later ones do not train it. */
+    itemColumns?: string[]
+  }
   solutionVersion: {
     snapshot: SnapshotFiles
+    /** As in the solution. */
+    itemColumns?: string[]
     /** Days ahead that scores speak of; versions of earlier releases have none. */
     horizonDays?: number
     /** Folder of the trained model, relative to the data directory. */

@@ -9,6 +9,13 @@ const groups: Case[] = [
   ['a slash in a name', 'CreateDatasetGroup', { name: 'a/b' }, invalid, /'a\/b' at 'name'/],
   ['no domain of AWS', 'CreateDatasetGroup', { name: 'x', domain: 'x' }, invalid, /at 'domain'/],
   ['no role', 'CreateDatasetGroup', { name: 'x', roleArn: 'me' }, invalid, /'me' at 'roleArn'/],
+  [
+    'a role without a key',
+    'CreateDatasetGroup',
+    { name: 'x', roleArn: right.import.roleArn },
+    invalid,
+    /A roleArn is only valid with a kmsKeyArn; give both or leave it out/,
+  ],
   ['a name that is taken', 'CreateDatasetGroup', { name: 'shop' }, taken, /dataset-group\/shop/],
   [
     'a tag key twice',
@@ -184,6 +191,13 @@ const imports: Case[] = [
     { ...right.import, roleArn: 'arn:aws:iam::1:user/x' },
     invalid,
     /at 'roleArn'/,
+  ],
+  [
+    'a source without a location',
+    'CreateDatasetImportJob',
+    { ...right.import, dataSource: {} },
+    invalid,
+    /dataSource\.dataLocation is missing: name an object, or a folder that ends in \//,
   ],
   [
     'no import mode of AWS',

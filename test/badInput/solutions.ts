@@ -14,6 +14,10 @@ const parameters = (algorithmHyperParameters: object) => solution({ algorithmHyp
 const events = (...eventParametersList: object[]) =>
   solution({ eventsConfig: { eventParametersList } })
 
+const trainingData = (trainingDataConfig: object, more: object = {}) =>
+  solution({ trainingDataConfig }, more)
+const excluded = (excludedDatasetColumns: object) => trainingData({ excludedDatasetColumns })
+
 const solutions: Case[] = [
   [
     'no recipe',
@@ -34,8 +38,8 @@ const solutions: Case[] = [
     'an unknown recipe',
     'CreateSolution',
     { ...right.solution, recipeArn: recipe('aws-nope') },
-    invalid,
-    /aws-nope does not exist\. Recipes that can be trained: /,
+    notFound,
+    'The given recipe does not exist: arn:aws:personalize:::recipe/aws-nope',
   ],
   [
     'a recipe that is not built',
@@ -131,6 +135,47 @@ const solutions: Case[] = [
     /optimizationObjective/,
   ],
   [
+    'columns of no dataset that trains',
+    'CreateSolution',
+    excluded({ ACTIONS: ['VALUE'] }),
+    invalid,
+    /excludedDatasetColumns has the key ACTIONS; it must be one of INTERACTIONS, ITEMS, USERS/,
+  ],
+  [
+    'a column that is not there',
+    'CreateSolution',
+    trainingData({ includedDatasetColumns: { ITEMS: ['GENRES', 'COLOR'] } }),
+    invalid,
+    /includedDatasetColumns names COLOR, which the ITEMS dataset does not have; it has ITEM_ID, GENRES, PRICE/,
+  ],
+  [
+    'a training without event types',
+    'CreateSolution',
+    excluded({ interactions: ['event_type'] }),
+    invalid,
+    /The column EVENT_TYPE of INTERACTIONS cannot be excluded from training/,
+  ],
+  [
+    'a training without item ids, of a group without datasets',
+    'CreateSolution',
+    trainingData(
+      { excludedDatasetColumns: { ITEMS: ['COLOR', 'ITEM_ID'] } },
+      { datasetGroupArn: arn('dataset-group', 'empty') },
+    ),
+    invalid,
+    /The column ITEM_ID of ITEMS cannot be excluded/,
+  ],
+  [
+    'a column excluded and included',
+    'CreateSolution',
+    trainingData({
+      excludedDatasetColumns: { ITEMS: ['PRICE'] },
+      includedDatasetColumns: { Items: ['GENRES', 'Price'] },
+    }),
+    invalid,
+    /The column PRICE of ITEMS is both excluded and included; leave it out of one/,
+  ],
+  [
     'a training every 31 days',
     'CreateSolution',
     solution({ autoTrainingConfig: { schedulingExpression: 'rate(31 days)' } }),
@@ -208,6 +253,13 @@ const versions: Case[] = [
     { solutionArn: arn('solution', 'items'), name: 'v1' },
     taken,
     /solution\/items\/v1 already exists/,
+  ],
+  [
+    'an unknown solution',
+    'ListSolutionVersions',
+    { solutionArn: arn('solution', 'nope') },
+    notFound,
+    /The given solution does not exist: .*solution\/nope/,
   ],
   [
     'an unknown version',

@@ -196,7 +196,7 @@ export const jobCases: JobCase[] = [
   {
     what: 'an output below an object',
     path: 's3://queries/items.jsonl',
-    output: 's3://queries/items.jsonl/',
+    output: 's3://queries/items.jsonl/below/',
     reason: /^Invalid S3 output path\. .*is an object/,
   },
 ]

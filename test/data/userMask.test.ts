@@ -18,7 +18,7 @@ const tables: Record<string, string> = {
     ('cid', NULL, NULL, NULL, 'x')) AS t(USER_ID, AGE, TIER, SPENT, Country)`,
   'a-later.parquet': `SELECT * FROM (VALUES
     ('ann', 40, 'silver', 9007199254740993, 'Japan購入'), ('dot', 50, 'bronze', -5, 'x'),
-    ('dot', 55, 'Bronze', -5, 'x'), ('not trained', 1, 'gold', 0, 'x'))
+    ('dot', 55, 'Bronze', -5, 'b|x, y'), ('not trained', 1, 'gold', 0, 'x'))
     AS t(USER_ID, AGE, TIER, BALANCE, Country)`,
   'events-1.parquet': `SELECT * FROM (VALUES
     ('ann', 'i', 1, 'Click'), ('ann', 'i', 2, 'watch'), ('bob', 'i', 3, 'WATCH'))
@@ -49,6 +49,7 @@ async function allowed(text: string, values: Record<string, string> = {}, empty 
   const snapshot = {
     interactions: empty ? [] : [path('events-1.parquet'), path('events-2.parquet')],
     users: empty ? [] : [path('z-first.parquet'), path('a-later.parquet')],
+    userCategories: ['TIER'],
   }
   const filter = parseFilter(text)
   const mask = await userMask(duck, filter, values, snapshot, path('model.parquet'), 5)
@@ -70,6 +71,13 @@ test('a multi-value field matches by any of its values, exactly', async () => {
   equal(await allowed('INCLUDE UserID WHERE Users.tier IN ("Silver", "bronze")'), '')
   equal(await allowed('INCLUDE UserID WHERE Users.TIER IN ("gold|silver")'), 'bob')
   equal(await allowed('exclude UserId where users.country in ("Japan購入")'), 'bob cid dot eve')
+})
+
+test('only categories are multi-value fields [D23]', async () => {
+  equal(await allowed('INCLUDE UserID WHERE Users.COUNTRY IN ("x, y", "b")'), '')
+  equal(await allowed('INCLUDE UserID WHERE Users.COUNTRY IN ("x")'), 'bob cid')
+  equal(await allowed('INCLUDE UserID WHERE Users.COUNTRY IN ("b|x, y", "x")'), 'bob cid dot')
+  equal(await allowed('INCLUDE UserID WHERE Users.COUNTRY NOT IN ("x", "b")'), 'ann dot')
 })
 
 test('users without a value meet no condition', async () => {
@@ -179,7 +187,7 @@ test('more users than a byte has bits land in their bytes', async () => {
     duck,
     parseFilter('INCLUDE UserID WHERE Users.N = 1'),
     {},
-    { interactions: [], users: [path('n.parquet')] },
+    { interactions: [], users: [path('n.parquet')], userCategories: [] },
     path('many.parquet'),
     5000,
   )

@@ -162,7 +162,10 @@ test('too few data fail with the reasons that AWS gives (spec E.8)', async (t) =
     })
   const few = 'Dataset has fewer than 25 users with at least 2 interactions each.'
   await fails(train({}, await from('few', `USER_ID < 'u024'`)), few)
-  await fails(train({ events: [{ eventType: 'sell', weight: 1 }] }, full), few)
+  await fails(
+    train({ events: [{ eventType: 'sell', weight: 1 }] }, full),
+    'Dataset has fewer than 1000 interactions after filtering by event type: sell',
+  )
   await fails(
     train({}, await from('small', `USER_ID < 'u040'`)),
     'Dataset has fewer than 1000 interactions',

@@ -28,7 +28,7 @@ export async function prepareItems(
     await connection.run('CREATE TEMP TABLE modelItemRow AS SELECT * FROM modelItem')
     return 0
   }
-  await requireColumns(connection, plan.attributes, snapshot.items)
+  const types = await columnTypes(connection, snapshot.items)
   const paths: [Record<string, DuckDBValue>, Record<string, DuckDBType>] = [
     { paths: listValue(snapshot.items) },
     { paths: LIST(VARCHAR) },
@@ -40,7 +40,11 @@ export async function prepareItems(
      ANTI JOIN modelItem USING (id)`,
     ...paths,
   )
-  const columns = plan.attributes.map(({ name }) => `${identifier(name)} AS ${itemColumn(name)}`)
+  const columns = plan.attributes.map(({ name, kind }) => {
+    // A column that the schema got after the last import: no item has a value yet.
+    const none = kind === 'category' ? 'NULL::VARCHAR' : 'NULL::DOUBLE'
+    return `${types.has(name.toUpperCase()) ? identifier(name) : none} AS ${itemColumn(name)}`
+  })
   const stored = plan.attributes.map(({ name }) => itemColumn(name))
   await connection.run(
     `CREATE TEMP TABLE modelItemRow AS
@@ -101,18 +105,6 @@ function requireNoAttributes(plan: TrainingPlan): void {
       ? 'The Items dataset has no categorical or numerical column to train on.'
       : 'The dataset group has no Items dataset with imported items to train on.',
   )
-}
-
-async function requireColumns(
-  connection: DuckDBConnection,
-  attributes: AttributeColumn[],
-  paths: string[],
-): Promise<void> {
-  const types = await columnTypes(connection, paths)
-  for (const { name } of attributes) {
-    if (!types.has(name.toUpperCase()))
-      throw new JobFailure(`The imported items have no column ${name}.`)
-  }
 }
 
 const names = (plan: TrainingPlan) => plan.attributes.map(({ name }) => name).join(', ')

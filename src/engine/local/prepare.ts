@@ -43,8 +43,6 @@ export async function prepareEvents(
   plan: TrainingPlan,
   snapshot: Snapshot,
 ): Promise<Events> {
-  if (snapshot.interactions.length === 0)
-    throw new JobFailure('The dataset group has no interactions to train on.')
   await selectEvents(connection, plan.events, snapshot.interactions)
   const itemCount = await requireEnough(connection, plan.events)
   await connection.run(dictionarySql('modelUser', 'userId', 'id'))
@@ -102,6 +100,7 @@ async function selectEvents(
   rules: EventRule[],
   paths: string[],
 ): Promise<void> {
+  if (paths.length === 0) throw new JobFailure('The dataset group has no interactions to train on.')
   const types = await columnTypes(connection, paths)
   const { sql, values } = weightSql(rules, types)
   await connection.run(
@@ -168,13 +167,14 @@ async function requireEnough(connection: DuckDBConnection, rules: EventRule[]): 
     Number(row!.active),
     Number(row!.items),
   ]
+  const types = rules.flatMap((rule) => rule.eventType ?? [])
+  if (types.length > 0 && eventCount < eventsMin)
+    throw new JobFailure(
+      `Dataset has fewer than 1000 interactions after filtering by event type: ${types.join(', ')}`,
+    )
   if (active < activeUsersMin)
     throw new JobFailure('Dataset has fewer than 25 users with at least 2 interactions each.')
-  if (eventCount < eventsMin) {
-    const types = rules.flatMap((rule) => rule.eventType ?? [])
-    const after = types.length > 0 ? ` after filtering by event type: ${types.join(', ')}` : ''
-    throw new JobFailure(`Dataset has fewer than 1000 interactions${after}`)
-  }
+  if (eventCount < eventsMin) throw new JobFailure('Dataset has fewer than 1000 interactions')
   if (active < activeUsersShareMin * userCount)
     throw new JobFailure('Dataset has fewer than 1% of users with at least 2 interactions each.')
   return itemCount
