@@ -236,6 +236,23 @@ test('iam:PassRole is needed for the role that a request names', async () => {
   await rejects(create('passer', roleArn), { name: 'ResourceNotFoundException' })
 })
 
+test('a role of another account is passed by nobody, whatever its policies are', async () => {
+  const datasetArn = arn('dataset/shop/USERS')
+  const dataSource = { dataLocation: 's3://b/k' }
+  for (const name of ['owner', 'passer'])
+    for (const foreign of [
+      roleArn.replace(account, '210987654321'),
+      `arn:aws:iam::210987654321:role/iam/${account}/role/PersonalizeRole`,
+      `arn:aws:iam::${account}:rolePersonalizeRole`,
+    ]) {
+      const input = { jobName: 'import', datasetArn, dataSource, roleArn: foreign }
+      await refuses(as(name).createDatasetImportJob(input), name, 'iam:PassRole', foreign)
+    }
+  const own = roleArn.replace('arn:aws:', 'arn:aws-cn:')
+  const input = { jobName: 'import', datasetArn, dataSource, roleArn: own }
+  await rejects(owner.createDatasetImportJob(input), { name: 'ResourceNotFoundException' })
+})
+
 test('an operation needs its permission on everything that it names, also deep inside', async () => {
   const solutionVersionArn = arn('solution/red/1')
   const job = {
