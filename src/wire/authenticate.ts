@@ -17,12 +17,15 @@ const mismatch = () =>
       'Key and signing method. Consult the service documentation for details.',
   )
 
+/** Who says to have signed a request. */
+export type Claimed = { claim: Claim; credential: Credential }
+
 /**
- * Proves who signed a request with AWS Signature Version 4 in the Authorization header.
- * Spec A.8. Throws the ServiceErrors of spec J.4, in its order: missing, incomplete,
- * unknown key or token, expired token, scope, clock, signature.
+ * Reads who signed a request with AWS Signature Version 4 in the Authorization header, which proves nothing yet: for
+ * this the headers are enough. Spec A.8. Throws the ServiceErrors of spec J.4, in its order: missing, incomplete,
+ * unknown key or token, expired token, scope, clock.
  */
-export async function authenticate(ctx: Context, request: Request): Promise<Caller> {
+export function identify(ctx: Context, request: Request): Claimed {
   const claim = readClaim(request)
   const credential = ctx.credentials(claim.accessKeyId)
   if (!credential || !hasToken(credential, claim, request))
@@ -32,6 +35,15 @@ export async function authenticate(ctx: Context, request: Request): Promise<Call
   requireScope(claim, ctx.config.region)
   requireFresh(claim, ctx.clock())
   requireSigned(claim, request)
+  return { claim, credential }
+}
+
+/** Proves that who says so has signed the request, body and all. Throws the ServiceErrors of a signature that is wrong. */
+export async function authenticate(
+  ctx: Context,
+  request: Request,
+  { claim, credential }: Claimed,
+): Promise<Caller> {
   requireBodyHash(request)
   const expected = await signatureOf(claim, credential.secretAccessKey, request)
   if (!sameText(expected, claim.signature)) throw mismatch()
