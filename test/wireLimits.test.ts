@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Personalize } from '@aws-sdk/client-personalize'
 import { wireLimits } from '../src/limits.ts'
+import { openMetrics } from '../src/metrics.ts'
 import { exchange, send, signed, wireServer, withOperation } from './wireServer.ts'
 
 const target = 'ListRecipes'
@@ -156,4 +157,41 @@ test('headers or a request that do not come in time end their connection', async
   const slow = ['', 'POST / HTTP/1.1\r\nHost: x\r\n', `${head(headers)}{`]
   const said = await Promise.all(slow.map((bytes) => exchange(port, bytes, () => false)))
   for (const text of said) match(text, /^HTTP\/1\.1 408/)
+})
+
+test('what Node refuses by itself is counted and told, without what was sent', async (t) => {
+  const models = () => ({ open: 0, found: 0, read: 0 })
+  const metrics = openMetrics({ jobs: async () => [], models })
+  const settings = { headerSeconds: 1, headerBytes: 1024, connections: 5 }
+  const { port, logged } = await wireServer(t, { settings, metrics })
+  const sent = [
+    ['headers', 431, `GET / HTTP/1.1\r\nHost: x\r\nx-a: ${'secret'.repeat(200)}\r\n\r\n`],
+    ['malformed', 400, 'secret\r\n\r\n'],
+    ['malformed', 400, 'POST / HTTP/1.1\r\nHost: secret\r\ncontent-length: x\r\n\r\n'],
+    ['time', 408, 'GET /secret HTTP/1.1\r\n'],
+    [
+      'expectation',
+      417,
+      'GET / HTTP/1.1\r\nHost: x\r\nExpect: secret\r\nConnection: close\r\n\r\n',
+    ],
+  ] as const
+  for (const [reason, status, bytes] of sent)
+    match(await exchange(port, bytes, () => false), new RegExp(`^HTTP/1\\.1 ${status}`), reason)
+  const sockets = Array.from({ length: 6 }, () => connect(port, '127.0.0.1'))
+  await Promise.race(sockets.map((socket) => once(socket, 'close')))
+  for (const socket of sockets) socket.destroy()
+  const reasons = [...sent.map(([reason]) => reason), 'connections']
+  deepEqual(
+    logged
+      .map((line) => JSON.parse(line))
+      .map(({ msg, reason, sourceIp }) => [msg, reason, sourceIp]),
+    reasons.map((reason) => ['refused', reason, '127.0.0.1']),
+  )
+  const text = await metrics.text()
+  for (const reason of reasons)
+    match(
+      text,
+      new RegExp(`refusals_total\\{reason="${reason}"\\} ${reason === 'malformed' ? 2 : 1}\n`),
+    )
+  ok(!(text + logged.join()).includes('secret'))
 })

@@ -11,7 +11,7 @@ import { watchFiles } from '../watch.ts'
 import { admit, failure, handle } from './handle.ts'
 import { connectionLimits, type Listening, openPort } from './port.ts'
 import { type Answer, type Request, requestOf } from './request.ts'
-import { type Told, tell } from './tell.ts'
+import { type Told, tell, tellRefusals } from './tell.ts'
 import { readTls } from './tls.ts'
 
 /** What a test narrows; the limits are in `wireLimits`. */
@@ -79,6 +79,7 @@ export async function listen(ctx: Context, options: ListenOptions = {}): Promise
   app.all('/*', answer)
 
   app.server.maxConnections = ctx.config.connections
+  tellRefusals(ctx, app.server)
   const listening = await openPort(app, ctx.config.host, ctx.config.port, '--port')
   const unwatch = watchTls(ctx, app)
   return {
