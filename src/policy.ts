@@ -1,10 +1,10 @@
-import { type Condition, parseCondition } from './condition.ts'
+import { type Condition, type Effect, parseCondition } from './condition.ts'
 import { ConfigError } from './config.ts'
 import { type Facts, matches, type Pattern, parsePattern } from './pattern.ts'
 
 /** A statement of an IAM policy, ready to be asked. */
 export type Statement = {
-  effect: 'Allow' | 'Deny'
+  effect: Effect
   actions: Named
   resources: Named
   conditions: readonly Condition[]
@@ -32,7 +32,7 @@ function applies(statement: Statement, { action, resource, facts }: Question): b
   return (
     names(statement.actions, action.toLowerCase(), facts) &&
     names(statement.resources, resource, facts) &&
-    statement.conditions.every((holds) => holds(facts))
+    statement.conditions.every((holds) => holds(facts, statement.effect))
   )
 }
 

@@ -201,6 +201,12 @@ test('tags of a request: creating with tags needs TagResource; aws:RequestTag an
     redArn,
     'denied',
   )
+  // Keys that differ in case only are two tags, and one condition key.
+  for (const tags of [
+    [tag('team', 'red'), tag('TEAM', 'blue')],
+    [tag('Team', 'blue'), tag('team', 'red')],
+  ])
+    await refuses(create(...tags), 'maker', 'personalize:TagResource', redArn)
   await create(tag('TEAM', 'red'))
   const blue = maker.createDatasetGroup({ name: 'blue1' })
   await refuses(blue, 'maker', 'personalize:CreateDatasetGroup', arn('dataset-group/blue1'))
@@ -212,8 +218,15 @@ test('tags of a request: creating with tags needs TagResource; aws:RequestTag an
 
 test('tags of a resource: aws:ResourceTag, whatever the case of its key', async () => {
   const red = as('red')
+  await owner.createDatasetGroup({
+    name: 'both',
+    tags: [
+      { tagKey: 'team', tagValue: 'red' },
+      { tagKey: 'TEAM', tagValue: 'blue' },
+    ],
+  })
   ok((await red.describeDatasetGroup(group('kept'))).datasetGroup)
-  for (const name of ['shop', 'plain', 'none'])
+  for (const name of ['shop', 'plain', 'none', 'both'])
     await refuses(
       red.describeDatasetGroup(group(name)),
       'red',

@@ -139,7 +139,7 @@ async function resourceFacts(
   return [...tagFacts('aws:resourcetag', tags), ['aws:resourceaccount', [account]]]
 }
 
-/** AWS tells the keys of tags apart without regard to case. */
+/** Keys of tags have case, keys of conditions have none. IAM User Guide, "IAM JSON policy elements: Condition". */
 const tagFacts = (prefix: string, tags: readonly Tag[]): [string, string[]][] =>
   [...Map.groupBy(tags, ({ tagKey }) => `${prefix}/${tagKey}`.toLowerCase())].map(([key, each]) => [
     key,

@@ -321,8 +321,6 @@ ForAnyValue:Null | true | - | refused
 stringequals | red | red | refused
 StringMatches | red | red | refused
 constructor | red | red | refused
-StringEquals | red | blue; red | yes
-StringNotEquals | red | blue; red | no
 `)
 
 /** Version | Resource | facts | the ARN asked for | whether the statement is about it. */
