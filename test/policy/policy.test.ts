@@ -177,7 +177,7 @@ test('a document that is no policy is refused with the place and what would be r
     ],
     [
       { Statement: { ...everything, Resource: 'solution/a' } },
-      "p.Statement[0].Resource: 'solution/a' must be * or an ARN.",
+      "p.Statement[0].Resource: 'solution/a' must be *, or an ARN as arn:aws:personalize:*:*:solution/red or arn:aws:personalize:*.",
     ],
     [
       { Statement: { ...everything, Condition: { StringEquals: 'a' } } },
