@@ -2,8 +2,10 @@ import { BlockList, isIP } from 'node:net'
 import { ConfigError } from './config.ts'
 import { type Facts, matches, matchesArn, parsePattern } from './pattern.ts'
 
+export type Effect = 'Allow' | 'Deny'
+
 /** One line of a statement's Condition. */
-export type Condition = (facts: Facts) => boolean
+export type Condition = (facts: Facts, effect: Effect) => boolean
 
 /** Whether a value that the request has fits one value of the policy. */
 type Fit = (value: string, facts: Facts) => boolean
@@ -142,11 +144,12 @@ export function parseCondition(
   const isNegated = negations.has(name)
   const absent =
     ifExists !== '' || quantifier === 'ForAllValues' || (isNegated && quantifier === '')
-  const isAll = quantifier === '' ? isNegated : quantifier === 'ForAllValues'
-  return (facts) => {
+  return (facts, effect) => {
     const values = facts.get(known)
     if (values === undefined) return absent
     const holds = (value: string) => fits.some((fit) => fit(value, facts)) !== isNegated
+    // Tags whose keys differ in case only give one condition key several values: none of them hides another.
+    const isAll = quantifier === '' ? effect === 'Allow' : quantifier === 'ForAllValues'
     return isAll ? values.every(holds) : values.some(holds)
   }
 }

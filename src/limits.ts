@@ -125,6 +125,8 @@ export const s3Limits = {
 export const wireLimits = {
   /** The largest legal input, PutItems with 10 x 32,000 characters all escaped, has 1.9 MB. */
   requestBytesMax: 4 * 1024 * 1024,
+  /** Bodies of the largest size that may be held at once, or more that are smaller: 256 MiB with the defaults. */
+  bodiesMax: 64,
   /** The deepest legal input has 7 levels. */
   jsonDepthMax: 64,
   /** AWS: 15 minutes each way [D23]. */

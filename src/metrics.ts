@@ -11,6 +11,7 @@ export type ModelCounts = { open: number; found: number; read: number }
 /** What is counted as it happens. Labels are words of ours or AWS's, never what a caller wrote. */
 export type Metrics = {
   request(operation: string, code: string, seconds: number, bytes: Transferred): void
+  refused(reason: Refusal): void
   phase(kind: string, phase: string, seconds: number): void
   job(kind: string, status: string, seconds: number): void
   /** Rows imported, or lines answered, and the bytes of the files they came from and went to. */
@@ -20,6 +21,8 @@ export type Metrics = {
   contentType: string
 }
 export type Transferred = { received: number; sent: number }
+/** Why Node refuses a connection, or what comes over it, before it is a request. */
+export type Refusal = 'connections' | 'expectation' | 'headers' | 'malformed' | 'time'
 
 type Sources = { jobs: () => Promise<JobCount[]>; models: () => ModelCounts }
 
@@ -34,6 +37,7 @@ export function openMetrics({ jobs, models }: Sources): Metrics {
     new Histogram({ name: `openpersonalize_${name}`, help, labelNames, buckets, registers })
 
   const requests = counter('requests_total', 'Requests answered.', ['operation', 'code'])
+  const refusals = counter('refusals_total', 'Refused before it was a request.', ['reason'])
   const requestSeconds = seconds(
     'request_duration_seconds',
     'From the first byte of a request to the last of its answer.',
@@ -64,6 +68,7 @@ export function openMetrics({ jobs, models }: Sources): Metrics {
       requestBytes.inc({ direction: 'received' }, received)
       requestBytes.inc({ direction: 'sent' }, sent)
     },
+    refused: (reason) => refusals.inc({ reason }),
     phase: (kind, phase, duration) => phaseSeconds.observe({ kind, phase }, duration),
     job: (kind, status, duration) => jobSeconds.observe({ kind, status }, duration),
     work(kind, count, { received, sent }) {

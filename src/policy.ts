@@ -1,10 +1,10 @@
-import { type Condition, parseCondition } from './condition.ts'
+import { type Condition, type Effect, parseCondition } from './condition.ts'
 import { ConfigError } from './config.ts'
 import { type Facts, matches, type Pattern, parsePattern } from './pattern.ts'
 
 /** A statement of an IAM policy, ready to be asked. */
 export type Statement = {
-  effect: 'Allow' | 'Deny'
+  effect: Effect
   actions: Named
   resources: Named
   conditions: readonly Condition[]
@@ -32,7 +32,7 @@ function applies(statement: Statement, { action, resource, facts }: Question): b
   return (
     names(statement.actions, action.toLowerCase(), facts) &&
     names(statement.resources, resource, facts) &&
-    statement.conditions.every((holds) => holds(facts))
+    statement.conditions.every((holds) => holds(facts, statement.effect))
   )
 }
 
@@ -72,8 +72,10 @@ function parseStatement(document: unknown, variables: boolean, where: string): S
       return parsePattern(text.toLowerCase(), { wildcards: true, variables: false })
     }),
     resources: parseNamed(statement, 'Resource', where, (text, place) => {
-      if (text !== '*' && !text.startsWith('arn:'))
-        throw new ConfigError(`${place}: '${text}' must be * or an ARN.`)
+      if (text !== '*' && !arnPattern.test(text))
+        throw new ConfigError(
+          `${place}: '${text}' must be *, or an ARN as arn:aws:personalize:*:*:solution/red or arn:aws:personalize:*.`,
+        )
       return parsePattern(text, { wildcards: true, variables })
     }),
     conditions: conditions.flatMap(([operator, keys]) => {
@@ -90,6 +92,12 @@ function parseStatement(document: unknown, variables: boolean, where: string): S
     }),
   }
 }
+
+/**
+ * Six parts, of which a last `*` may stand for several; the service has no wildcards. IAM User Guide, "IAM JSON policy
+ * elements: Resource" and "IAM policy validation check reference", "Missing ARN field".
+ */
+const arnPattern = /^arn:[^:]+:[^:*?]+:(([^:]*:)?\*|[^:]*:[^:]*:.+)$/s
 
 /** `Action` or `NotAction`, `Resource` or `NotResource`: one of the two must be there. */
 function parseNamed(

@@ -11,7 +11,7 @@ import fc from 'fast-check'
 import { operation, type Service, shape } from '../src/contract.ts'
 import { operations } from '../src/operations/index.ts'
 import { listen } from '../src/wire/listen.ts'
-import { client, ended, roleArn, type Server, server } from './harness.ts'
+import { client, ended, roleArn, roleBeside, type Server, server } from './harness.ts'
 import { schemaTexts, smallShop, trained } from './smallShop.ts'
 import { send, type Wanted } from './wireServer.ts'
 
@@ -52,7 +52,7 @@ async function everyKind(s: Server) {
   const { batchSegmentJobArn = '' } = await personalize.createBatchSegmentJob({
     jobName: 'segments',
     solutionVersionArn,
-    roleArn,
+    roleArn: roleBeside(solutionVersionArn),
     jobInput: { s3DataSource: { path: 's3://accounts/in/lines.json' } },
     jobOutput: { s3DataDestination: { path: `s3://accounts/${filterArn.split(':')[4]}/` } },
   })
@@ -189,7 +189,7 @@ for (const [who, caller] of Object.entries(callers))
         const ask = async (document: unknown, their: (kind: Kind) => string) => {
           const body = written(document, (whose, kind) =>
             whose === 'own' ? caller.own[kind] : their(kind),
-          )
+          ).replaceAll(roleArn, roleBeside(caller.own.dataset))
           const { status, text } = await send(caller.url, {
             ...caller.wanted,
             target: target!,

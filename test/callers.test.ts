@@ -201,6 +201,12 @@ test('tags of a request: creating with tags needs TagResource; aws:RequestTag an
     redArn,
     'denied',
   )
+  // Keys that differ in case only are two tags, and one condition key.
+  for (const tags of [
+    [tag('team', 'red'), tag('TEAM', 'blue')],
+    [tag('Team', 'blue'), tag('team', 'red')],
+  ])
+    await refuses(create(...tags), 'maker', 'personalize:TagResource', redArn)
   await create(tag('TEAM', 'red'))
   const blue = maker.createDatasetGroup({ name: 'blue1' })
   await refuses(blue, 'maker', 'personalize:CreateDatasetGroup', arn('dataset-group/blue1'))
@@ -212,8 +218,15 @@ test('tags of a request: creating with tags needs TagResource; aws:RequestTag an
 
 test('tags of a resource: aws:ResourceTag, whatever the case of its key', async () => {
   const red = as('red')
+  await owner.createDatasetGroup({
+    name: 'both',
+    tags: [
+      { tagKey: 'team', tagValue: 'red' },
+      { tagKey: 'TEAM', tagValue: 'blue' },
+    ],
+  })
   ok((await red.describeDatasetGroup(group('kept'))).datasetGroup)
-  for (const name of ['shop', 'plain', 'none'])
+  for (const name of ['shop', 'plain', 'none', 'both'])
     await refuses(
       red.describeDatasetGroup(group(name)),
       'red',
@@ -234,6 +247,23 @@ test('iam:PassRole is needed for the role that a request names', async () => {
   const other = `arn:aws:iam::${account}:role/Other`
   await refuses(create('passer', other), 'passer', 'iam:PassRole', other)
   await rejects(create('passer', roleArn), { name: 'ResourceNotFoundException' })
+})
+
+test('a role of another account is passed by nobody, whatever its policies are', async () => {
+  const datasetArn = arn('dataset/shop/USERS')
+  const dataSource = { dataLocation: 's3://b/k' }
+  for (const name of ['owner', 'passer'])
+    for (const foreign of [
+      roleArn.replace(account, '210987654321'),
+      `arn:aws:iam::210987654321:role/iam/${account}/role/PersonalizeRole`,
+      `arn:aws:iam::${account}:rolePersonalizeRole`,
+    ]) {
+      const input = { jobName: 'import', datasetArn, dataSource, roleArn: foreign }
+      await refuses(as(name).createDatasetImportJob(input), name, 'iam:PassRole', foreign)
+    }
+  const own = roleArn.replace('arn:aws:', 'arn:aws-cn:')
+  const input = { jobName: 'import', datasetArn, dataSource, roleArn: own }
+  await rejects(owner.createDatasetImportJob(input), { name: 'ResourceNotFoundException' })
 })
 
 test('an operation needs its permission on everything that it names, also deep inside', async () => {

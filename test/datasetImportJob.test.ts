@@ -95,6 +95,13 @@ describe('meaning', () => {
     )
   })
 
+  test('without a credentials file the role may be of any account', async () => {
+    const { datasetImportJobArn } = await create('abroad', 's3://imports/users.csv', {
+      roleArn: 'arn:aws:iam::210987654321:role/PersonalizeRole',
+    })
+    equal((await jobEnded(datasetImportJobArn)).status, 'ACTIVE')
+  })
+
   test('roleArn may be left out, as the model has it', async () => {
     const { datasetImportJobArn } = await create('roleless', 's3://imports/users.csv', {
       roleArn: undefined,

@@ -14,6 +14,9 @@ import { databaseFlags, dropDatabase } from './testDatabase.ts'
 /** A role ARN of the right form; nothing here assumes it. */
 export const roleArn = 'arn:aws:iam::123456789012:role/PersonalizeRole'
 
+/** The role of that name in the account of a resource. */
+export const roleBeside = (arn: string) => roleArn.replace('123456789012', arn.split(':')[4]!)
+
 /** A test, or node:test itself for a server that all tests of a file share. */
 type Cleanup = { after(close: () => Promise<void>): void }
 

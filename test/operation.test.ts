@@ -148,7 +148,7 @@ test('metrics count requests, jobs, rows, bytes and models', () => {
   equal(series('model_uses_total{result="read"}'), 1)
   match(metrics, /^process_resident_memory_bytes \d+$/m)
   match(metrics, /^nodejs_eventloop_lag_p99_seconds /m)
-  const wanted = /^(operation|code|direction|kind|status|phase|result|le)$/
+  const wanted = /^(operation|code|direction|reason|kind|status|phase|result|le)$/
   for (const [, name] of metrics.matchAll(/^openpersonalize_\w+\{(\w+)=/gm)) match(name!, wanted)
 })
 

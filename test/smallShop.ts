@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ClientSide, ended, roleArn } from './harness.ts'
+import { type ClientSide, ended, roleBeside } from './harness.ts'
 import { testServer } from './testDatabase.ts'
 
 /** The ARNs of a small shop whose data lie in one dataset group. */
@@ -115,7 +115,7 @@ export async function imported(
     jobName,
     datasetArn,
     dataSource: { dataLocation },
-    roleArn,
+    roleArn: roleBeside(datasetArn),
     importMode,
   })
   return ended(

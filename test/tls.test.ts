@@ -1,7 +1,9 @@
 /** With a certificate the API is HTTPS and nothing else; a renewed one counts without a restart. */
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
+import { once } from 'node:events'
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:https'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -88,6 +90,17 @@ test('policies see that the connection is secure', async (t) => {
   const { url } = await tlsServer(t, { credentials })
   withOperation(t, 'ListRecipes', async () => ({ recipes: [] }))
   equal((await ask(url, 'first.pem')).status, 200)
+})
+
+test('a handshake that does not come in time ends its connection', async (t) => {
+  const { port } = await tlsServer(t, { headerSeconds: 1 })
+  const began = performance.now()
+  const socket = connect(port, '127.0.0.1')
+  t.after(() => socket.destroy())
+  socket.on('error', () => undefined).resume()
+  await Promise.race([once(socket, 'close'), sleep(10_000)])
+  ok(socket.destroyed)
+  ok(performance.now() - began > 900)
 })
 
 test('files that cannot be used are refused, naming them', async () => {

@@ -103,6 +103,8 @@ test('what is not proven is refused with the code and text of AWS', async (t) =>
     ['IncompleteSignature', /exactly 5 slash-delimited/, {}, authorization(/\/aws4_request/, '')],
     ['IncompleteSignature', /'X-Amz-Date'/, {}, header('x-amz-date', undefined)],
     ['IncompleteSignature', /ISO-8601/, {}, header('x-amz-date', '20261399T103000Z')],
+    ['IncompleteSignature', /ISO-8601/, {}, header('x-amz-date', '20260230T103000Z')],
+    ['IncompleteSignature', /ISO-8601/, {}, header('x-amz-date', '20261122T240000Z')],
     [
       'UnrecognizedClient',
       /^The security token included in the request is inv/,
@@ -131,6 +133,12 @@ test('what is not proven is refused with the code and text of AWS', async (t) =>
       /^Date in Credential scope does not match/,
       {},
       authorization(/test\/2026/, 'test/2025'),
+    ],
+    [
+      'InvalidSignature',
+      /^Date in Credential scope does not match YYYYMMDD .*: '2026' != '20261123'/,
+      {},
+      authorization(/test\/20261123/, 'test/2026'),
     ],
     [
       'InvalidSignature',
@@ -199,6 +207,25 @@ test('a query that is sent is part of what is signed', async (t) => {
   const path = '/recommendations?b=2&a=%C3%A9%20x'
   equal((await send(url, { path })).status, 200)
   equal((await send(`${url}/recommendations?a=1`, { path })).status, 403)
+})
+
+test('what is added to a signed request is refused: a signature in the query, another Authorization', async (t) => {
+  const { url, port } = await wireServer(t)
+  withOperation(t, target, async () => ({ recipes: [] }))
+  const lines = Object.entries(await signed(url, { target }))
+  const ask = (path: string, more: [string, string][] = []) =>
+    sendBytes(port, requestBytes({ method: 'POST', path, body: '{}' }, [...lines, ...more]))
+  equal((await ask('/')).status, 200)
+  for (const name of ['X-Amz-Signature', 'x-amz-signaturE', 'X-Amz%2DSignature']) {
+    const { code, message } = await ask(`/?${name}=00`)
+    equal(code, 'InvalidSignatureException', name)
+    match(message ?? '', mismatch)
+  }
+  for (const value of [lines.find(([name]) => name === 'authorization')![1], 'a=b', '']) {
+    const { code, message } = await ask('/', [['Authorization', value]])
+    equal(code, 'IncompleteSignatureException', value)
+    equal(message, 'There is more than one Authorization header; send one.')
+  }
 })
 
 test('the SDK names the error of a wrong secret and of an unknown key', async (t) => {

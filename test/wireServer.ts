@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import { type Config, readConfig } from '../src/config.ts'
 import type { Context } from '../src/context.ts'
 import { readCredentials } from '../src/credentials.ts'
+import type { Metrics } from '../src/metrics.ts'
 import { operations } from '../src/operations/index.ts'
 import type { AnyOperation } from '../src/operations/operation.ts'
 import { limitRate } from '../src/rateLimit.ts'
@@ -17,8 +18,9 @@ export async function wireServer(
   {
     now = () => new Date(),
     settings = {},
+    metrics,
     ...options
-  }: ListenOptions & { now?: () => Date; settings?: Partial<Config> } = {},
+  }: ListenOptions & { now?: () => Date; settings?: Partial<Config>; metrics?: Metrics } = {},
 ) {
   const config = { ...readConfig(['--port', '0'], {}), ...settings }
   const keys = await readCredentials(config)
@@ -28,7 +30,11 @@ export async function wireServer(
     credentials: (id: string) => keys.get(id),
     rateLimit: limitRate(config.requestsPerSecond),
     clock: now,
-    log: pino({ level: 'error' }, { write: (line: string) => logged.push(line) }),
+    metrics,
+    log: pino(
+      { level: metrics ? 'info' : 'error' },
+      { write: (line: string) => logged.push(line) },
+    ),
   } as unknown as Context
   const server = await listen(ctx, options)
   t.after(() => server.close())

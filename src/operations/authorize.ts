@@ -2,7 +2,7 @@ import { arnPath, type Kind, makeArn, partition } from '../arn.ts'
 import type { Caller, Context } from '../context.ts'
 import { datasetTypeOf } from '../data/schema.ts'
 import { accessDenied } from '../errors.ts'
-import { decide, type Question } from '../policy.ts'
+import { type Decision, decide, type Question } from '../policy.ts'
 import { getByArn } from '../store/resource.ts'
 import { listTags } from '../store/tag.ts'
 
@@ -14,8 +14,9 @@ type Permission = Omit<Question, 'facts'>
 type Tag = { tagKey: string; tagValue: string }
 
 /**
- * Refuses what the caller's policies do not allow; a caller without policies may do everything in its account. Throws
- * AWS's AccessDeniedException. docs/callers.md tells which permissions an operation needs.
+ * Refuses what the caller's policies do not allow; a caller without policies may do everything in its account. A role of
+ * another account is passed by nobody, but with the key that everybody knows, whose programs name roles of any account.
+ * Throws AWS's AccessDeniedException. docs/callers.md tells which permissions an operation needs.
  */
 export async function authorize(
   ctx: Context,
@@ -25,20 +26,27 @@ export async function authorize(
   circumstances: Circumstances,
 ): Promise<void> {
   const { policies } = caller
+  if (ctx.config.credentials !== undefined)
+    for (const role of rolesOf(input))
+      if (!role.includes(`:iam::${caller.account}:role/`))
+        throw notAuthorized(caller, passRole, role, 'implicitDeny')
   if (!policies) return
   const known = factsOf(ctx, caller, input, circumstances)
   for (const { action, resource } of permissionsOf(caller, name, input)) {
     const facts = new Map([...known, ...(await resourceFacts(ctx, caller, resource))])
     const decision = decide(policies, { action, resource, facts })
-    if (decision === 'allowed') continue
-    const why =
-      decision === 'explicitDeny'
-        ? 'with an explicit deny in an identity-based policy'
-        : `because no identity-based policy allows the ${action} action`
-    throw accessDenied(
-      `User: ${userArn(caller)} is not authorized to perform: ${action} on resource: ${resource} ${why}`,
-    )
+    if (decision !== 'allowed') throw notAuthorized(caller, action, resource, decision)
   }
+}
+
+function notAuthorized(caller: Caller, action: string, resource: string, decision: Decision) {
+  const why =
+    decision === 'explicitDeny'
+      ? 'with an explicit deny in an identity-based policy'
+      : `because no identity-based policy allows the ${action} action`
+  return accessDenied(
+    `User: ${userArn(caller)} is not authorized to perform: ${action} on resource: ${resource} ${why}`,
+  )
 }
 
 /**
@@ -47,11 +55,9 @@ export async function authorize(
  */
 function permissionsOf(caller: Caller, name: string, input: Input): Permission[] {
   const named = new Set(createdArn(caller, name, input))
-  const roles = new Set<string>()
+  // What a key may be used for is asked of the role that uses it.
   for (const [member, arn] of arnsOf(input))
-    if (member === 'roleArn') roles.add(arn)
-    // What a key may be used for is asked of the role that uses it.
-    else if (member !== 'kmsKeyArn') named.add(arn)
+    if (member !== 'roleArn' && member !== 'kmsKeyArn') named.add(arn)
   const [first = '*', ...rest] = named
   const permissions = [first, ...rest].map((resource) => ({
     action: `personalize:${name}`,
@@ -59,11 +65,14 @@ function permissionsOf(caller: Caller, name: string, input: Input): Permission[]
   }))
   if (name.startsWith('Create') && tagsOf(input).length > 0)
     permissions.push({ action: 'personalize:TagResource', resource: first })
-  for (const resource of roles) permissions.push({ action: passRole, resource })
+  for (const resource of rolesOf(input)) permissions.push({ action: passRole, resource })
   return permissions
 }
 
 const passRole = 'iam:PassRole'
+
+const rolesOf = (input: Input) =>
+  [...arnsOf(input)].filter(([member]) => member === 'roleArn').map(([, arn]) => arn)
 
 /** A version has no name of its own before it is there: its solution, which the input names, counts. */
 function createdArn(caller: Caller, name: string, input: Input): string[] {
@@ -130,7 +139,7 @@ async function resourceFacts(
   return [...tagFacts('aws:resourcetag', tags), ['aws:resourceaccount', [account]]]
 }
 
-/** AWS tells the keys of tags apart without regard to case. */
+/** Keys of tags have case, keys of conditions have none. IAM User Guide, "IAM JSON policy elements: Condition". */
 const tagFacts = (prefix: string, tags: readonly Tag[]): [string, string[]][] =>
   [...Map.groupBy(tags, ({ tagKey }) => `${prefix}/${tagKey}`.toLowerCase())].map(([key, each]) => [
     key,

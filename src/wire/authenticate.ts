@@ -3,7 +3,7 @@ import type { Caller, Context } from '../context.ts'
 import type { Credential } from '../credentials.ts'
 import { wireLimits } from '../limits.ts'
 import { type Claim, readClaim, refused } from './claim.ts'
-import { header, type Request } from './request.ts'
+import { header, queryOf, type Request } from './request.ts'
 import { signatureOf } from './signature.ts'
 
 /** All three services sign with this name. Spec A.1. */
@@ -11,13 +11,21 @@ const serviceName = 'personalize'
 
 const unrecognized = refused('UnrecognizedClientException')
 const invalidSignature = refused('InvalidSignatureException')
+const mismatch = () =>
+  invalidSignature(
+    'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access ' +
+      'Key and signing method. Consult the service documentation for details.',
+  )
+
+/** Who says to have signed a request. */
+export type Claimed = { claim: Claim; credential: Credential }
 
 /**
- * Proves who signed a request with AWS Signature Version 4 in the Authorization header.
- * Spec A.8. Throws the ServiceErrors of spec J.4, in its order: missing, incomplete,
- * unknown key or token, expired token, scope, clock, signature.
+ * Reads who signed a request with AWS Signature Version 4 in the Authorization header, which proves nothing yet: for
+ * this the headers are enough. Spec A.8. Throws the ServiceErrors of spec J.4, in its order: missing, incomplete,
+ * unknown key or token, expired token, scope, clock.
  */
-export async function authenticate(ctx: Context, request: Request): Promise<Caller> {
+export function identify(ctx: Context, request: Request): Claimed {
   const claim = readClaim(request)
   const credential = ctx.credentials(claim.accessKeyId)
   if (!credential || !hasToken(credential, claim, request))
@@ -27,13 +35,18 @@ export async function authenticate(ctx: Context, request: Request): Promise<Call
   requireScope(claim, ctx.config.region)
   requireFresh(claim, ctx.clock())
   requireSigned(claim, request)
+  return { claim, credential }
+}
+
+/** Proves that who says so has signed the request, body and all. Throws the ServiceErrors of a signature that is wrong. */
+export async function authenticate(
+  ctx: Context,
+  request: Request,
+  { claim, credential }: Claimed,
+): Promise<Caller> {
   requireBodyHash(request)
   const expected = await signatureOf(claim, credential.secretAccessKey, request)
-  if (!sameText(expected, claim.signature))
-    throw invalidSignature(
-      'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access ' +
-        'Key and signing method. Consult the service documentation for details.',
-    )
+  if (!sameText(expected, claim.signature)) throw mismatch()
   const { account, name, policies } = credential
   return {
     account,
@@ -66,7 +79,7 @@ function requireScope(claim: Claim, region: string): void {
     throw invalidSignature(`Credential should be scoped to a valid Region, not '${claim.region}'. `)
   if (claim.service !== serviceName)
     throw invalidSignature(`Credential should be scoped to correct service: '${serviceName}'. `)
-  if (!claim.timestamp.startsWith(claim.date))
+  if (claim.date !== claim.timestamp.slice(0, 8))
     throw invalidSignature(
       `Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '${claim.date}' != ` +
         `'${claim.timestamp.slice(0, 8)}', from '${claim.timestamp}'.`,
@@ -100,6 +113,9 @@ function requireSigned({ signedHeaders }: Claim, request: Request): void {
   const absent = signedHeaders.find((name) => request.headers[name] === undefined)
   if (absent !== undefined)
     throw invalidSignature(`The 'SignedHeader' '${absent}' is not among the headers.`)
+  // The library leaves it out of what it signs, as is right for a signature in the query.
+  if (Object.keys(queryOf(request)).some((name) => name.toLowerCase() === 'x-amz-signature'))
+    throw mismatch()
 }
 
 /**

@@ -27,6 +27,8 @@ export function readClaim(request: Request): Claim {
   if (!authorization && queryOf(request)['X-Amz-Signature'])
     throw missing('Missing Authentication Token: sign the Authorization header, not the query.')
   if (!authorization?.startsWith('AWS4-')) throw missing('Missing Authentication Token')
+  if (request.headers.authorization!.length > 1)
+    throw incomplete('There is more than one Authorization header; send one.')
   if (authorization.split(/\s/, 1)[0] !== algorithm)
     throw incomplete(`Unsupported signing algorithm; it must be ${algorithm}.`)
   const parameters = readParameters(authorization.slice(algorithm.length))
@@ -75,7 +77,8 @@ function readTimestamp(timestamp: string): Date {
     '$1-$2-$3T$4:$5:$6.000Z',
   )
   const found = new Date(iso)
-  if (iso === timestamp || Number.isNaN(found.getTime()))
+  // A day or an hour too many, as February 30, counts on into what follows.
+  if (iso === timestamp || Number.isNaN(found.getTime()) || found.toISOString() !== iso)
     throw incomplete(
       `Date must be in ISO-8601 'basic format'. Got '${timestamp}'. See http://en.wikipedia.org/wiki/ISO_8601`,
     )

@@ -9,7 +9,7 @@ import {
 import { ServiceError, unsupportedOperation } from '../errors.ts'
 import { authorize, userArn } from '../operations/authorize.ts'
 import { operations } from '../operations/index.ts'
-import { authenticate } from './authenticate.ts'
+import { authenticate, type Claimed, identify } from './authenticate.ts'
 import { decode } from './decode.ts'
 import { parse } from './parse.ts'
 import { type Answer, header, pathOf, type Request } from './request.ts'
@@ -22,9 +22,8 @@ import { arnIn } from './tell.ts'
 export async function handle(ctx: Context, request: Request): Promise<Answer> {
   const { told } = request
   try {
-    const { name } = route(request)
-    told.operation = name
-    const caller = await authenticate(ctx, request)
+    const { name, claimed } = admit(ctx, request)
+    const caller = await authenticate(ctx, request, claimed)
     told.caller = userArn(caller)
     await ctx.rateLimit(caller.accessKeyId)
     const input = decode(name, parse(request.body))
@@ -38,6 +37,13 @@ export async function handle(ctx: Context, request: Request): Promise<Answer> {
   } catch (error) {
     return failure(ctx, request, error)
   }
+}
+
+/** The first steps, for which the headers are enough. Throws the ServiceError of a request that fails them. */
+export function admit(ctx: Context, request: Request): { name: string; claimed: Claimed } {
+  const { name } = route(request)
+  request.told.operation = name
+  return { name, claimed: identify(ctx, request) }
 }
 
 const circumstancesOf = (request: Request) => ({

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import { Server as TlsServer } from 'node:tls'
 import { getHeapStatistics } from 'node:v8'
 import underPressure from '@fastify/under-pressure'
@@ -7,10 +8,10 @@ import type { Context } from '../context.ts'
 import { ServiceError, unavailable } from '../errors.ts'
 import { wireLimits } from '../limits.ts'
 import { watchFiles } from '../watch.ts'
-import { failure, handle } from './handle.ts'
+import { admit, failure, handle } from './handle.ts'
 import { connectionLimits, type Listening, openPort } from './port.ts'
 import { type Answer, type Request, requestOf } from './request.ts'
-import { type Told, tell } from './tell.ts'
+import { type Told, tell, tellRefusals } from './tell.ts'
 import { readTls } from './tls.ts'
 
 /** What a test narrows; the limits are in `wireLimits`. */
@@ -51,8 +52,20 @@ export async function listen(ctx: Context, options: ListenOptions = {}): Promise
       options.heapBytesMax ?? wireLimits.heapShareMax * getHeapStatistics().heap_size_limit,
     sampleInterval: options.pressureSampleMs ?? wireLimits.pressureSampleMs,
     pressureHandler: async () => {
-      throw unavailable('The server is overloaded; try again.')
+      throw overloaded()
     },
+  })
+  // Nobody makes the server hold a body but with a key that it knows, and all together no more than so many. What is
+  // refused here Node reads on and drops, so that the connection can be used again.
+  let held = 0
+  app.addHook('onRequest', async (asked, reply) => {
+    admit(ctx, read(asked))
+    const bytes = bodyBytesMax(asked.raw, ctx.config.requestBytes)
+    if (held + bytes > wireLimits.bodiesMax * ctx.config.requestBytes) throw overloaded()
+    held += bytes
+    reply.raw.once('close', () => {
+      held -= bytes
+    })
   })
   // The body stays bytes, whatever the content type: the signature covers them as they came.
   // Fastify refuses a type that is not well written, so it sees none but this.
@@ -66,6 +79,7 @@ export async function listen(ctx: Context, options: ListenOptions = {}): Promise
   app.all('/*', answer)
 
   app.server.maxConnections = ctx.config.connections
+  tellRefusals(ctx, app.server)
   const listening = await openPort(app, ctx.config.host, ctx.config.port, '--port')
   const unwatch = watchTls(ctx, app)
   return {
@@ -75,6 +89,14 @@ export async function listen(ctx: Context, options: ListenOptions = {}): Promise
       await listening.close()
     },
   }
+}
+
+const overloaded = () => unavailable('The server is overloaded; try again.')
+
+/** As many bytes as the body of a request may have, before any of them has come. */
+function bodyBytesMax({ headers }: IncomingMessage, requestBytes: number): number {
+  if (headers['transfer-encoding'] !== undefined) return requestBytes
+  return Math.min(Number(headers['content-length'] ?? 0), requestBytes)
 }
 
 /** Certificates are renewed while the server runs. */

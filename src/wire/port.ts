@@ -13,11 +13,16 @@ export const connectionLimits = (config: Config) => ({
   keepAliveTimeout: wireLimits.keepAliveMs,
   requestTimeout: config.requestSeconds * 1000,
   http: {
-    headersTimeout: Math.min(config.headerSeconds, config.requestSeconds) * 1000,
+    headersTimeout: headersMs(config),
+    // Of TLS, whose handshake comes before the headers.
+    handshakeTimeout: headersMs(config),
     maxHeaderSize: config.headerBytes,
     connectionsCheckingInterval: wireLimits.connectionsCheckedMs,
   },
 })
+
+const headersMs = ({ headerSeconds, requestSeconds }: Config) =>
+  Math.min(headerSeconds, requestSeconds) * 1000
 
 /**
  * Lets the app answer on an address until closed; `close` lets requests under way end. Throws

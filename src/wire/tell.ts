@@ -1,6 +1,9 @@
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Context } from '../context.ts'
 import { wireLimits } from '../limits.ts'
-import { header, pathOf, type Request } from './request.ts'
+import type { Refusal } from '../metrics.ts'
+import { header, pathOf, plainAddress, type Request } from './request.ts'
 
 /** What is known of a request: as much as it came to. */
 export type Told = {
@@ -43,6 +46,33 @@ export function tell(ctx: Context, request: Request, { status, code, ms, bytes }
     },
     status >= 500,
   )
+}
+
+/**
+ * Tells of what Node refuses before it is a request of ours, in the log and the metrics: why and to whom, never what was
+ * sent. A connection that its client breaks is none of it.
+ */
+export function tellRefusals(ctx: Context, server: Server): void {
+  const tellOne = (reason: Refusal, address: string | undefined) => {
+    ctx.log.info({ reason, sourceIp: plainAddress(address) }, 'refused')
+    ctx.metrics?.refused(reason)
+  }
+  // Before the listener that closes the socket, which then has no address any more.
+  server.prependListener('clientError', ({ code = '' }: NodeJS.ErrnoException, socket: Socket) => {
+    const reason = refusals[code] ?? (/^(HPE|ERR_SSL)_/.test(code) ? 'malformed' : undefined)
+    if (reason) tellOne(reason, socket.remoteAddress)
+  })
+  server.on('checkExpectation', ({ socket }, response) => {
+    tellOne('expectation', socket.remoteAddress)
+    response.writeHead(417).end()
+  })
+  server.on('drop', (dropped) => tellOne('connections', dropped?.remoteAddress))
+}
+
+const refusals: Record<string, Refusal> = {
+  HPE_HEADER_OVERFLOW: 'headers',
+  ERR_HTTP_REQUEST_TIMEOUT: 'time',
+  ERR_TLS_HANDSHAKE_TIMEOUT: 'time',
 }
 
 /** What names an operation that is not there. */

@@ -23,7 +23,10 @@ export function sendBytes(port: number, bytes: Uint8Array): Promise<Said> {
 function read(whole: string): Said {
   const text = whole.replace(/^HTTP\/1\.1 100 Continue\r\n\r\n/, '')
   const [, status] = /^HTTP\/1\.1 (\d{3}) /.exec(text) ?? []
-  const body = text.slice(text.indexOf('\r\n\r\n') + 4)
+  const [, length] = /^content-length: (\d+)/im.exec(text) ?? []
+  // What is refused by its headers is answered before the body, and a body that is broken once more.
+  const rest = Buffer.from(text.slice(text.indexOf('\r\n\r\n') + 4))
+  const body = rest.subarray(0, Number(length ?? rest.length)).toString()
   const error = body.startsWith('{') ? JSON.parse(body) : {}
   return { text, status: Number(status ?? 0), code: error.__type, message: error.message }
 }

@@ -164,6 +164,10 @@ const changes = {
     ...request,
     path: `${request.path}${request.path.includes('?') ? '&' : '?'}q=${to}`,
   }),
+  'signature in the query': (request: Wire, { to }: Change) => ({
+    ...request,
+    path: `${request.path}${request.path.includes('?') ? '&' : '?'}X-Amz-Signature=${to}`,
+  }),
   'no query': (request: Wire, change: Change) =>
     request.path.includes('?')
       ? { ...request, path: request.path.split('?')[0]! }
@@ -207,6 +211,16 @@ const changes = {
   signature: part('Signature'),
   credential: part('Credential'),
   'signed headers': part('SignedHeaders'),
+  'scope with less of its date': (request: Wire, { at }: Change) =>
+    authorization(request, (value) =>
+      value.replace(/(?<=Credential=[^/]+\/)\d+/, (date) => date.slice(0, 1 + (at % 7))),
+    ),
+  'authorization twice': (request: Wire) => ({
+    ...request,
+    headers: request.headers.flatMap((each) =>
+      /^authorization$/i.test(each[0]) ? [each, each] : [each],
+    ),
+  }),
   'no authorization': (request: Wire) => ({
     ...request,
     headers: request.headers.filter(([name]) => !/^authorization$/i.test(name)),

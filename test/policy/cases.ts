@@ -100,6 +100,19 @@ Resource | arn:aws:personalize:::recipe/a; arn:aws:personalize:::recipe/b | arn:
 Resource | arn:aws:personalize:::recipe/a; arn:aws:personalize:::recipe/b | arn:aws:personalize:::recipe/c | no
 Resource | solution/red | arn:aws:personalize:us-east-1:111122223333:solution/red | refused
 Resource | ARN:aws:personalize:us-east-1:111122223333:solution/red | arn:aws:personalize:us-east-1:111122223333:solution/red | refused
+Resource | arn:* | arn:aws:personalize:us-east-1:111122223333:solution/red | refused
+Resource | arn:aws:* | arn:aws:personalize:us-east-1:111122223333:solution/red | refused
+Resource | arn:aws:person*:us-east-1:111122223333:solution/red | arn:aws:personalize:us-east-1:111122223333:solution/red | refused
+Resource | arn:aws:*:*:*:solution/red | arn:aws:personalize:us-east-1:111122223333:solution/red | refused
+Resource | arn:aws:personalize | arn:aws:personalize:us-east-1:111122223333:solution/red | refused
+Resource | arn:aws:personalize: | arn:aws:personalize:us-east-1:111122223333:solution/red | refused
+Resource | arn:aws:personalize:*red | arn:aws:personalize:us-east-1:111122223333:solution/red | refused
+Resource | arn:aws:personalize:us-east-1:*red | arn:aws:personalize:us-east-1:111122223333:solution/red | refused
+Resource | arn:aws:personalize:us-east-1:111122223333: | arn:aws:personalize:us-east-1:111122223333:solution/red | refused
+Resource | arn:aws:personalize:us-east-1:* | arn:aws:personalize:us-east-1:111122223333:solution/red | yes
+Resource | arn:aws:personalize:eu-west-1:* | arn:aws:personalize:us-east-1:111122223333:solution/red | no
+Resource | arn:aws:personalize:*:111122223333:* | arn:aws:personalize:us-east-1:111122223333:solution/red | yes
+NotResource | arn:aws:personalize:*red | arn:aws:personalize:us-east-1:111122223333:solution/red | refused
 NotResource | * | arn:aws:personalize:us-east-1:111122223333:solution/red | no
 NotResource | arn:aws:personalize:us-east-1:111122223333:solution/red | arn:aws:personalize:us-east-1:111122223333:solution/red | no
 NotResource | arn:aws:personalize:us-east-1:111122223333:solution/red | arn:aws:personalize:us-east-1:111122223333:solution/Red | yes
@@ -321,8 +334,6 @@ ForAnyValue:Null | true | - | refused
 stringequals | red | red | refused
 StringMatches | red | red | refused
 constructor | red | red | refused
-StringEquals | red | blue; red | yes
-StringNotEquals | red | blue; red | no
 `)
 
 /** Version | Resource | facts | the ARN asked for | whether the statement is about it. */

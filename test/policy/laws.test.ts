@@ -28,7 +28,13 @@ const body = fc
     either('Action', some(...actions, 'personalize:*', '*', '*:Delete*')),
     either(
       'Resource',
-      some(...resources, '*', 'arn:*/a*', 'arn:*/?', `arn:*/${variable('aws:username')}`),
+      some(
+        ...resources,
+        '*',
+        'arn:*:personalize:*:*:*/a*',
+        'arn:*:personalize:*:*:*/?',
+        `arn:*:personalize:*:*:*/${variable('aws:username')}`,
+      ),
     ),
     fc.oneof(fc.constant({}), condition),
   )

@@ -61,6 +61,29 @@ test('Condition: all operators, a key that is missing, IfExists and the set oper
     return outcome({ Action: '*', Resource: '*', ...condition }, { facts })
   }))
 
+test('several values without a set operator: an Allow is about them when all fit, a Deny when one does', () => {
+  const statement = (Effect: string, operator: string) => ({
+    ...everything,
+    ...{ Effect, Condition: { [operator]: { k: 'red' } } },
+  })
+  const facts = (...values: string[]) => ({ ...question, facts: new Map([['k', values]]) })
+  for (const [operator, values, allowed, denied] of [
+    ['StringEquals', ['red', 'red'], true, true],
+    ['StringEquals', ['blue', 'red'], false, true],
+    ['StringEquals', ['blue', 'green'], false, false],
+    ['StringNotEquals', ['red', 'red'], false, false],
+    ['StringNotEquals', ['blue', 'red'], false, true],
+    ['StringNotEquals', ['blue', 'green'], true, true],
+  ] as const) {
+    const asked = facts(...values)
+    const decided = (...Statement: object[]) => decide(parsePolicy({ Statement }, 'p'), asked)
+    const told = `${operator} ${values}`
+    equal(decided(statement('Allow', operator)), allowed ? 'allowed' : 'implicitDeny', told)
+    const end = decided(everything, statement('Deny', operator))
+    equal(end, denied ? 'explicitDeny' : 'allowed', told)
+  }
+})
+
 test('variables: in resources, with default and escapes, in the newer version only', () =>
   check(variableCases, ([version, pattern, given, resource]) => {
     const pairs = given === '-' ? [] : given!.split(', ').map((pair) => pair.split('='))
@@ -154,7 +177,7 @@ test('a document that is no policy is refused with the place and what would be r
     ],
     [
       { Statement: { ...everything, Resource: 'solution/a' } },
-      "p.Statement[0].Resource: 'solution/a' must be * or an ARN.",
+      "p.Statement[0].Resource: 'solution/a' must be *, or an ARN as arn:aws:personalize:*:*:solution/red or arn:aws:personalize:*.",
     ],
     [
       { Statement: { ...everything, Condition: { StringEquals: 'a' } } },
