@@ -115,27 +115,6 @@ describe('meaning', () => {
     equal((await personalize.listSolutionVersions({ solutionArn })).solutionVersions?.length, 1)
   })
 
-  test("the solution's tag says how far scores look ahead", async () => {
-    const solutionArn = first.slice(0, first.lastIndexOf('/'))
-    const tag = (tagValue: string) =>
-      personalize.tagResource({
-        resourceArn: solutionArn,
-        tags: [{ tagKey: 'openpersonalize:horizon-days', tagValue }],
-      })
-    for (const wrong of ['0', '366', 'a week', '1.5']) {
-      await tag(wrong)
-      await rejects(personalize.createSolutionVersion({ solutionArn }), {
-        name: 'InvalidInputException',
-        message:
-          /openpersonalize:horizon-days of the solution is .*; it must be a whole number from 1 to 365/,
-      })
-    }
-    await personalize.untagResource({
-      resourceArn: solutionArn,
-      tagKeys: ['openpersonalize:horizon-days'],
-    })
-  })
-
   test('a version at rest cannot be stopped', async () => {
     await rejects(stop(first), {
       name: 'ResourceInUseException',

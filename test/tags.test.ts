@@ -49,6 +49,27 @@ describe('meaning', () => {
     )
   })
 
+  test('of our own tags only those that mean something are taken', async () => {
+    for (const [key, value, right] of [
+      ...['0', '366', 'a week', '1.5', '1e2', ''].map((value) => ['horizon-days', value]),
+      ...[
+        ['fold-in', 'yes', "must be 'true' or 'false'"],
+        ['scores', 'csv', "must be 'parquet'"],
+      ],
+      ...[
+        ['foldin', 'true', 'horizon-days, openpersonalize:fold-in'],
+        ['Scores', 'parquet', 'none of'],
+      ],
+    ])
+      await rejects(
+        personalize.tagResource({ resourceArn, tags: [tag(`openpersonalize:${key}`, value)] }),
+        {
+          name: 'InvalidInputException',
+          message: new RegExp(right ?? 'must be a whole number from 1 to 365'),
+        },
+      )
+  })
+
   test('a key is given once, and aws: is reserved', async () => {
     await rejects(personalize.tagResource({ resourceArn, tags: [tag('a'), tag('a', 'b')] }), {
       name: 'InvalidInputException',

@@ -4,6 +4,7 @@ import { limits } from '../limits.ts'
 import { describe, listOf } from './answers.ts'
 import { insertNew, requireRoomForJob } from './lookup.ts'
 import type { Operation } from './operation.ts'
+import { ownTag } from './ownTags.ts'
 import { segmentSource } from './segmentSource.ts'
 
 /** Records a batch segment job and queues its work. Spec D.2, C.5. */
@@ -17,6 +18,7 @@ export const createBatchSegmentJob: Operation<'CreateBatchSegmentJob'> = (ctx, c
       )
 
     const { tags = [], ...doc } = input
+    const { strict } = ctx.config
     const batchSegmentJobArn = makeArn(caller, 'batchSegmentJob', input.jobName)
     await insertNew(ctx, tx, caller, {
       kind: 'batchSegmentJob',
@@ -24,31 +26,17 @@ export const createBatchSegmentJob: Operation<'CreateBatchSegmentJob'> = (ctx, c
       parent: version.arn,
       status: 'CREATE PENDING',
       doc: { ...doc, numResults },
-      internal: { snapshot, ...(!ctx.config.strict && wishesOf(tags)) },
+      internal: {
+        snapshot,
+        ...(!strict && ownTag(tags, 'openpersonalize:fold-in') === 'true' && { foldIn: true }),
+        ...(!strict && ownTag(tags, 'openpersonalize:scores') === 'parquet' && { scores: true }),
+      },
       tags,
     })
     await requireRoomForJob(ctx, tx, caller, 'batchSegmentJob', 'pendingBatchSegmentJobs')
     await ctx.queue.enqueue(tx, 'batchSegmentJob', batchSegmentJobArn)
     return { batchSegmentJobArn }
   })
-
-/** What tags of ours ask for. */
-function wishesOf(tags: readonly { tagKey: string; tagValue: string }[]): {
-  foldIn?: true
-  scores?: true
-} {
-  const asks = (key: string, yes: string, no?: string): boolean => {
-    const tag = tags.findLast(({ tagKey }) => tagKey === key)
-    if (tag === undefined || tag.tagValue === no) return false
-    if (tag.tagValue === yes) return true
-    const right = no === undefined ? `'${yes}'` : `'${yes}' or '${no}'`
-    throw invalidInput(`The tag ${key} is '${tag.tagValue}'; it must be ${right}.`)
-  }
-  return {
-    ...(asks('openpersonalize:fold-in', 'true', 'false') && { foldIn: true }),
-    ...(asks('openpersonalize:scores', 'parquet') && { scores: true }),
-  }
-}
 
 export const describeBatchSegmentJob = describe<'DescribeBatchSegmentJob'>('batchSegmentJob')
 export const listBatchSegmentJobs = listOf(

@@ -103,7 +103,7 @@ export async function insertNew<K extends StoredKind>(
   caller: Caller,
   resource: Parameters<typeof insert<K>>[2],
 ): Promise<void> {
-  requireTags(resource.tags ?? [])
+  requireTags(ctx, resource.tags ?? [])
   if (!(await insert(tx, caller, resource, ctx.clock()))) throw alreadyExists(resource.arn)
 }
 

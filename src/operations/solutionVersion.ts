@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { arnPath } from '../arn.ts'
 import { invalidInput, resourceInUse } from '../errors.ts'
-import { limits } from '../limits.ts'
 import type { Tx } from '../store/database.ts'
 import { patch } from '../store/resource.ts'
 import { listTags } from '../store/tag.ts'
 import { describe, listOf } from './answers.ts'
 import { existing, insertNew, referenced, requireActive, requireRoomForJob } from './lookup.ts'
 import type { Operation } from './operation.ts'
+import { ownTag } from './ownTags.ts'
 import { snapshotOf } from './snapshot.ts'
 
 /**
@@ -64,16 +64,8 @@ export const createSolutionVersion: Operation<'CreateSolutionVersion'> = (ctx, c
 
 /** The days that the solution's tag asks for, if it has one. */
 async function horizonOf(tx: Tx, solutionArn: string): Promise<{ horizonDays?: number }> {
-  const tags = await listTags(tx, solutionArn)
-  const tag = tags.find(({ tagKey }) => tagKey === 'openpersonalize:horizon-days')
-  if (!tag) return {}
-  const horizonDays = Number(tag.tagValue)
-  if (!/^\d+$/.test(tag.tagValue) || horizonDays < 1 || horizonDays > limits.horizonDaysMax)
-    throw invalidInput(
-      `The tag ${tag.tagKey} of the solution is '${tag.tagValue}'; ` +
-        `it must be a whole number from 1 to ${limits.horizonDaysMax}.`,
-    )
-  return { horizonDays }
+  const days = ownTag(await listTags(tx, solutionArn), 'openpersonalize:horizon-days')
+  return days === undefined ? {} : { horizonDays: Number(days) }
 }
 
 export const describeSolutionVersion = describe<'DescribeSolutionVersion'>('solutionVersion')

@@ -13,7 +13,7 @@ const attributeQueriesMax = 300
 const attributeDotsMax = 150_000_000
 const normaliserItems = 500
 /** Sets that are learned from, and the most that a line may name. */
-const setCount = 400
+const setCount = 100
 const setSizeMax = 1000
 
 /** z: every user's sum of max(0, x.y) over 500 seeded random items. */
