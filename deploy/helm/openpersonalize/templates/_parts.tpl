@@ -44,6 +44,7 @@ startupProbe:
   periodSeconds: 2
   failureThreshold: 60
 env:
+  - { name: XDG_CACHE_HOME, value: /tmp }
   - { name: OPENPERSONALIZE_CREDENTIALS, value: /keys/keys.yaml }
   {{- if .Values.databaseSecret }}
   - name: DATABASE_URL
