@@ -35,8 +35,9 @@ const checks: Record<string, Check> = {
   role: checkRole,
   key: checkKey,
   database: checkDatabase,
-  port: (config) => checkPort(config, '--port', config.port),
-  'admin port': (config) => checkPort(config, '--admin-port', config.adminPort),
+  port: (config) => checkPort(config, config.host, config.port, '--port or --host'),
+  'admin port': (config) =>
+    checkPort(config, config.adminHost, config.adminPort, '--admin-port or --admin-host'),
   kernel: checkKernel,
   disk: checkDisk,
   clock: checkClock,
@@ -121,10 +122,14 @@ async function checkServer(databaseUrl: string, dataDir: string): Promise<string
 }
 
 /** A server that is using the data directory may well be the one on its port. */
-async function checkPort(config: Config, flag: string, port: number | undefined): Promise<string> {
+async function checkPort(
+  { dataDir }: Config,
+  host: string,
+  port: number | undefined,
+  flags: string,
+): Promise<string> {
   if (port === undefined) return 'none set, so health is not served'
   if (port === 0) return 'a free one is taken at each start'
-  const { host, dataDir } = config
   const server = createServer().listen(port, host)
   try {
     await once(server, 'listening')
@@ -133,7 +138,7 @@ async function checkPort(config: Config, flag: string, port: number | undefined)
     if (isTaken && (await isInUse(dataDir)))
       return `${port} on ${host} is taken, and a server is using the data directory`
     return cannotStart(
-      `${port} on ${host} cannot be had; end what has it, or choose another ${flag} or --host`,
+      `${port} on ${host} cannot be had; end what has it, or choose another ${flags}`,
     )(error)
   }
   await new Promise((resolve) => server.close(resolve))

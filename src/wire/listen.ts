@@ -66,7 +66,7 @@ export async function listen(ctx: Context, options: ListenOptions = {}): Promise
   app.all('/*', answer)
 
   app.server.maxConnections = ctx.config.connections
-  const listening = await openPort(app, ctx.config.host, ctx.config.port, '--port')
+  const listening = await openPort(app, ctx.config.host, ctx.config.port, '--port or --host')
   const unwatch = watchTls(ctx, app)
   return {
     ...listening,
