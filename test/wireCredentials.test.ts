@@ -44,8 +44,9 @@ region = us-east-1
 
 [team.marketing]
 aws_access_key_id=AKIATWO
-aws_secret_access_key="x;y#z"
-aws_account_id=210987654321
+aws_secret_access_key = "x;y#z"
+# a comment
+aws_account_id=210987654321 # ours
 
 [sso]
 sso_session = x
@@ -75,6 +76,13 @@ test('a file that cannot be used is refused, naming the file and what is wrong',
       /needs an aws_access_key_id/,
     ],
     [`[default]\n${key}aws_account_id = 12\n`, /needs an aws_account_id of 12 digits/],
+    [
+      `[a]\n${key}aws_session_token = C\n`,
+      /aws_session_token in \[a\]; .* YAML, with sessionToken/,
+    ],
+    [`[a]\n${key.replace('B', 'B#C')}`, /has "#" or ";" in the key of line 3: put it in quotes, /],
+    [`[a]\n${key.replace('B', '"B;C" # D')}`, /has "#" or ";" in the key of line 3/],
+    [`[a]\n${key.replace('A', 'A ;B')}`, /has "#" or ";" in the key of line 2/],
     [`[a]\n${key}[b]\n${key}`, /has the aws_access_key_id of \[b\] twice/],
   ] as const
   for (const [text, message] of cases) await rejects(load(t, text), { message })
