@@ -1,5 +1,5 @@
 // Rule: what deploy/ holds can be read by those it is for, and names settings, flags and files that are there.
-import { deepEqual, equal, ok } from 'node:assert/strict'
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -44,6 +44,13 @@ test('the container file copies what is there', async () => {
   for (const [, sources] of file.matchAll(/^COPY (?!--)(.+) \S+$/gm))
     for (const each of sources!.split(' ')) ok(existsSync(join(root, each)), each)
   for (const [name] of file.matchAll(/OPENPERSONALIZE_\w+/g)) ok(known.has(name), name)
+})
+
+test('foreign images have their registry, which podman on Debian does not guess, and a version', async () => {
+  const text = (await read('Containerfile')) + (await read('compose.yaml'))
+  const names = [...text.matchAll(/^(?:FROM| +image:) (?!openpersonalize\b)(\S+)/gm)]
+  equal(names.length, 4)
+  for (const [, name] of names) match(name!, /^docker\.io\/\w+\/\w+:v?\d/)
 })
 
 test('the compose file has what its services need, and settings that can be read', async () => {
