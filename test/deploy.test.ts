@@ -12,6 +12,7 @@ import { readConfig, settings, variableName } from '../src/config.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (path: string) => readFile(join(root, 'deploy', path), 'utf8')
+const chart = 'helm/openpersonalize'
 const folder = await mkdtemp(join(tmpdir(), 'openpersonalize-test-'))
 after(() => rm(folder, { recursive: true, force: true }))
 
@@ -53,6 +54,16 @@ test('foreign images have their registry, which podman on Debian does not guess,
   for (const [, name] of names) match(name!, /^docker\.io\/\w+\/\w+:v?\d/)
 })
 
+test('our image has the tag of this version wherever it is named', async () => {
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  const compose = parse(await read('compose.yaml'), { merge: true })
+  equal(compose.services.server.image, `openpersonalize:${version}`)
+  equal(parse(await read(`${chart}/values.yaml`)).image.tag, version)
+  const texts = [await read('Containerfile'), await readFile(join(root, 'docs/deploy.md'), 'utf8')]
+  for (const text of texts)
+    for (const [, tag] of text.matchAll(/-t openpersonalize(\S*)/g)) equal(tag, `:${version}`)
+})
+
 test('the compose file has what its services need, and settings that can be read', async () => {
   const compose = parse(await read('compose.yaml'), { merge: true })
   const { services, volumes, secrets } = compose
@@ -73,8 +84,6 @@ test('the compose file has what its services need, and settings that can be read
     equal(config.jobs, command[0] === 'worker')
   }
 })
-
-const chart = 'helm/openpersonalize'
 
 test("the chart's templates are well formed and use the values that there are", async () => {
   equal(parse(await read(`${chart}/Chart.yaml`)).name, 'openpersonalize')
