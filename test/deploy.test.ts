@@ -122,16 +122,37 @@ test("the chart's templates are well formed and use the values that there are", 
 })
 
 test('where helm is installed, it renders the chart into YAML', () => {
-  const path = join(root, 'deploy', chart)
-  const shared = ['--set', 'databaseSecret=db,worker.replicas=2,s3Secret=s3,environment.A=b']
-  for (const flags of [[], shared]) {
-    const { error, status, stdout, stderr } = spawnSync('helm', ['template', 'x', path, ...flags], {
-      encoding: 'utf8',
-    })
+  const shared = 'databaseSecret=db,worker.replicas=2,s3Secret=s3,environment.A=b'
+  for (const values of ['', `${shared},storage.accessMode=ReadWriteMany`]) {
+    const { error, status, stdout, stderr } = rendered(values)
     if (error) return
     equal(status, 0, stderr)
-    const kinds = stdout.split(/^---$/m).flatMap((text) => parse(text)?.kind ?? [])
+    const documents = stdout.split(/^---$/m).flatMap((text) => parse(text) ?? [])
     const wanted = ['PersistentVolumeClaim', 'Service', 'Deployment']
-    deepEqual(kinds, flags.length > 0 ? [...wanted, 'Deployment'] : wanted)
+    deepEqual(
+      documents.map(({ kind }) => kind),
+      values ? [...wanted, 'Deployment'] : wanted,
+    )
+    for (const { kind, spec } of documents)
+      if (kind === 'Deployment') equal(spec.strategy.type, 'Recreate')
   }
 })
+
+test('where helm is installed, the chart refuses what cannot work', () => {
+  for (const [values, message] of [
+    ['server.replicas=2', /An embedded database has one server/],
+    ['databaseSecret=db,server.replicas=2', /Several pods share the volume/],
+    ['databaseSecret=db,worker.replicas=1', /Several pods share the volume/],
+    ['server.jobs=false', /nobody does jobs/],
+    ['server.jobs=false,worker.replicas=1', /nobody does jobs/],
+    ['databaseSecret=db,server.jobs=false', /nobody does jobs/],
+  ] as const) {
+    const { error, stderr } = rendered(values)
+    if (!error) match(stderr, message)
+  }
+})
+
+const rendered = (values: string) =>
+  spawnSync('helm', ['template', 'x', join(root, 'deploy', chart), '--set', values], {
+    encoding: 'utf8',
+  })
