@@ -82,7 +82,10 @@ test('the compose file has what its services need, and settings that can be read
     const config = readConfig(command.slice(1), JSON.parse(text))
     deepEqual([config.files, config.roles], ['s3', 'ignore'])
     equal(config.jobs, command[0] === 'worker')
+    // Nobody calls a worker.
+    equal(config.credentials === undefined, command[0] === 'worker')
   }
+  equal(services.worker.secrets, undefined)
 })
 
 test("the chart's templates are well formed and use the values that there are", async () => {
@@ -133,8 +136,14 @@ test('where helm is installed, it renders the chart into YAML', () => {
       documents.map(({ kind }) => kind),
       values ? [...wanted, 'Deployment'] : wanted,
     )
-    for (const { kind, spec } of documents)
-      if (kind === 'Deployment') equal(spec.strategy.type, 'Recreate')
+    for (const { kind, spec } of documents) {
+      if (kind !== 'Deployment') continue
+      equal(spec.strategy.type, 'Recreate')
+      // Nobody calls a worker, so it has no keys of callers.
+      const { containers, volumes } = spec.template.spec
+      const text = JSON.stringify([containers, volumes])
+      equal(/keys/i.test(text), containers[0].name === 'server', text)
+    }
   }
 })
 
