@@ -13,8 +13,9 @@ export const settings = {
   adminPort: {
     default: '',
     means:
-      'port of `/health/live`, `/health/ready` and `/metrics`, on the same host; 0 takes a free one; default: none is opened',
+      'port of `/health/live`, `/health/ready` and `/metrics`; 0 takes a free one; default: none is opened',
   },
+  adminHost: { default: '127.0.0.1', means: 'address to listen on with the admin port' },
   dataDir: {
     default: './.openpersonalize',
     means: 'folder that holds everything: metadata, buckets, datasets, models',
@@ -139,6 +140,7 @@ export type Config = {
   readonly host: string
   /** Without one, health is not served. */
   readonly adminPort: number | undefined
+  readonly adminHost: string
   /** Absolute path. */
   readonly dataDir: string
   /** Without one, the database is embedded. Holds a password: never shown. */
@@ -211,6 +213,7 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv = pro
     port: whole('port', 0, 65_535),
     host: text('host'),
     adminPort: text('adminPort') ? whole('adminPort', 0, 65_535) : undefined,
+    adminHost: text('adminHost'),
     dataDir: resolve(text('dataDir')),
     databaseUrl: database,
     jobs: oneOf('jobs', text('jobs'), ['true', 'false']) === 'true',

@@ -76,10 +76,18 @@ function keyOf(entry: unknown, where: string, account: string) {
   return { accessKeyId, ...credential }
 }
 
+/** `ini` takes what follows for a comment, and AWS's tools for a part of the key. */
+const shortened = /^\s*aws_(access_key_id|secret_access_key)\s*=(?!\s*(["']).*\2\s*$).*[#;]/
+
 /** The keys of a file in the AWS credentials format. Throws ConfigError. */
 export function parseIni(path: string, text: string, account: string): Map<string, Credential> {
   const bad = (reason: string) => new ConfigError(`The credentials file ${path} ${reason}.`)
   const keys = new Map<string, Credential>()
+  const cut = text.split('\n').findIndex((line) => shortened.test(line))
+  if (cut >= 0)
+    throw bad(
+      `has "#" or ";" in the key of line ${cut + 1}: put it in quotes, and comments on lines of their own`,
+    )
   for (const [profile, settings] of profiles(parse(text), [])) {
     if (profile === '' && Object.keys(settings).length > 0)
       throw bad('has lines before its first [profile]')
@@ -91,6 +99,11 @@ export function parseIni(path: string, text: string, account: string): Map<strin
       throw bad(`needs an aws_access_key_id of letters, digits, ".", "_", "-" in [${profile}]`)
     if (typeof secretAccessKey !== 'string' || secretAccessKey === '')
       throw bad(`needs an aws_secret_access_key in [${profile}]`)
+    if (settings.aws_session_token !== undefined)
+      throw bad(
+        `has an aws_session_token in [${profile}]; ` +
+          'such keys belong into a file in YAML, with sessionToken and expiration',
+      )
     const own = settings.aws_account_id ?? account
     if (typeof own !== 'string' || !accountPattern.test(own))
       throw bad(`needs an aws_account_id of 12 digits, or none, in [${profile}]`)

@@ -148,6 +148,8 @@ export const wireLimits = {
   readyMs: 2000,
   /** How often files of keys and certificates are looked at. */
   filesWatchedMs: 1000,
+  /** How long a changed one must have stayed as it is. */
+  filesUnchangedMs: 500,
   /** Mean delay of the event loop over one sample from which on requests are refused. */
   eventLoopDelayMsMax: 1000,
   /**

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
+import { lstatSync, mkdirSync } from 'node:fs'
 import * as module from 'node:module'
-import { tmpdir } from 'node:os'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { ConfigError, flagName, quotaSetting, settings, variableName } from './config.ts'
 import { CannotStart } from './errors.ts'
@@ -12,9 +13,12 @@ if (major < 24 || (major === 24 && minor < 12)) {
   process.exit(1)
 }
 // Halves the time that loading modules takes from the second start on. Commands are
-// imported when asked for, so after this. Worker threads know the folder, Node's own default, from the variable.
-process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache')
-module.enableCompileCache()
+// imported when asked for, so after this. Worker threads and trainings know the folder from the variable.
+const cache = process.env.NODE_COMPILE_CACHE ?? cacheFolder()
+if (cache) {
+  process.env.NODE_COMPILE_CACHE = cache
+  module.enableCompileCache(cache)
+}
 
 const commands: Record<string, (argv: string[]) => Promise<void>> = {
   serve: async (argv) => (await import('./cli/serve.ts')).serve(argv),
@@ -41,6 +45,22 @@ try {
   process.stderr.write(`${error.message}\n`)
   // At once: who cannot start must not stay, whatever a library keeps open.
   process.exit(1)
+}
+
+/**
+ * A folder for compiled modules, or undefined where another user could write into it: what lies
+ * there is run. Node's own default, below the system's temporary folder, is anybody's.
+ */
+function cacheFolder(): string | undefined {
+  try {
+    const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
+    const folder = join(caches, 'openpersonalize')
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const { uid, mode } = lstatSync(folder)
+    return uid === process.getuid?.() && (mode & 0o022) === 0 ? folder : undefined
+  } catch {
+    return undefined // no home, or one that cannot be written: each start compiles
+  }
 }
 
 function help(): string {

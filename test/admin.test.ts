@@ -154,13 +154,12 @@ test('metrics go on without a database that does not answer', async (t) => {
   match(text, /^openpersonalize_models_open 0$/m)
 })
 
-test('serve opens it where a port is set, says where, and ends it with the server', async () => {
+test('serve opens it where a port is set, on an address of its own, says where, and ends it with the server', async () => {
   const { child, url, stdout, ended } = startProcess(join(folder, 'data'), undefined, [
-    '--admin-port',
-    '0',
+    ...['--admin-port', '0', '--admin-host', 'localhost'],
   ])
-  await url
-  const health = /^Health: (http:\/\/127\.0\.0\.1:\d+\/health\/ready)$/m.exec(stdout())?.[1]
+  match(await url, /^http:\/\/127\.0\.0\.1:/)
+  const health = /^Health: (http:\/\/localhost:\d+\/health\/ready)$/m.exec(stdout())?.[1]
   const agent = new Agent({ keepAlive: true })
   const status = await new Promise((resolve, reject) => {
     get(health!, { agent }, (response) => {

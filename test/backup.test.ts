@@ -58,7 +58,7 @@ test('a backup that is put elsewhere has everything, and goes on from there', as
   const dump = join(folder, 'openpersonalize.dump')
   await stop(server, side)
   if (testServer)
-    program('pg_dump', '--format=custom', '--file', dump, databaseUrl(nameOf(dataDir)))
+    program('pg_dump', { PGDATABASE: nameOf(dataDir) }, '--format=custom', `--file=${dump}`)
   await cp(dataDir, backup, { recursive: true })
 
   // What happens to the original does not touch the backup.
@@ -66,14 +66,7 @@ test('a backup that is put elsewhere has everything, and goes on from there', as
   let flags = ['--database-url', '']
   if (testServer) {
     ask('create database restored')
-    program(
-      'pg_restore',
-      '--exit-on-error',
-      '--no-owner',
-      '--dbname',
-      databaseUrl('restored'),
-      dump,
-    )
+    program('pg_restore', {}, '--exit-on-error', '--no-owner', '--dbname=restored', dump)
     ask(`drop database "${nameOf(dataDir)}" with (force)`)
     flags = ['--database-url', databaseUrl('restored'), '--lease-seconds', '2']
   }
@@ -101,6 +94,10 @@ test('a backup that is put elsewhere has everything, and goes on from there', as
   await stop(again.server, again.side)
 })
 
-/** A program beside the psql of the tests' Postgres server. */
-const program = (name: string, ...words: string[]) =>
-  execFileSync(join(dirname(process.env.TEST_PSQL ?? ''), name), words, { stdio: 'pipe' })
+/** A program beside the psql of the tests' Postgres server, which it knows from its variables. */
+function program(name: string, variables: Record<string, string>, ...words: string[]) {
+  const { hostname, port, username, password } = new URL(testServer!)
+  const server = { PGHOST: hostname, PGPORT: port, PGUSER: username, PGPASSWORD: password }
+  const env = { ...process.env, ...server, ...variables }
+  execFileSync(join(dirname(process.env.TEST_PSQL ?? ''), name), words, { stdio: 'pipe', env })
+}

@@ -109,7 +109,7 @@ test('the port is taken', async () => {
   )
   match(
     await complaint(join(folder, 'adminPort'), '--admin-port', `${port}`),
-    /another --admin-port or --host: listen EADDRINUSE/,
+    /another --admin-port or --admin-host: listen EADDRINUSE/,
   )
   other.close()
 })

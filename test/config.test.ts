@@ -25,6 +25,7 @@ test('the defaults', () => {
     port: 8080,
     host: '127.0.0.1',
     adminPort: undefined,
+    adminHost: '127.0.0.1',
     dataDir: resolve('.openpersonalize'),
     databaseUrl: undefined,
     jobs: true,
@@ -72,6 +73,7 @@ const cases: [
   ['port', 'port', '1', 1, '65535', 65_535, '65536'],
   ['host', 'host', '::1', '::1', '0.0.0.0', '0.0.0.0', undefined],
   ['adminPort', 'adminPort', '0', 0, '65535', 65_535, '65536'],
+  ['adminHost', 'adminHost', '::1', '::1', '0.0.0.0', '0.0.0.0', undefined],
   ['dataDir', 'dataDir', '/a', '/a', 'b', resolve('b'), undefined],
   [
     'databaseUrl',

@@ -115,12 +115,7 @@ test('Ctrl-C ends the server and removes the folder', { timeout: 60_000 }, async
 async function start(t: TestContext, flags: string[]) {
   const temporary = await ownFolder(t)
   const child: ChildProcess = spawn(process.execPath, [main, 'demo', ...flags], {
-    env: {
-      ...process.env,
-      TMPDIR: temporary,
-      // Node's cache of compiled modules stays where it always is: it is no file of the demo.
-      NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
-    },
+    env: { ...process.env, TMPDIR: temporary },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   t.after(() => child.kill('SIGTERM'))

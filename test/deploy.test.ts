@@ -1,5 +1,5 @@
 // Rule: what deploy/ holds can be read by those it is for, and names settings, flags and files that are there.
-import { deepEqual, equal, ok } from 'node:assert/strict'
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -12,6 +12,7 @@ import { readConfig, settings, variableName } from '../src/config.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (path: string) => readFile(join(root, 'deploy', path), 'utf8')
+const chart = 'helm/openpersonalize'
 const folder = await mkdtemp(join(tmpdir(), 'openpersonalize-test-'))
 after(() => rm(folder, { recursive: true, force: true }))
 
@@ -46,6 +47,23 @@ test('the container file copies what is there', async () => {
   for (const [name] of file.matchAll(/OPENPERSONALIZE_\w+/g)) ok(known.has(name), name)
 })
 
+test('foreign images have their registry, which podman on Debian does not guess, and a version', async () => {
+  const text = (await read('Containerfile')) + (await read('compose.yaml'))
+  const names = [...text.matchAll(/^(?:FROM| +image:) (?!openpersonalize\b)(\S+)/gm)]
+  equal(names.length, 4)
+  for (const [, name] of names) match(name!, /^docker\.io\/\w+\/\w+:v?\d/)
+})
+
+test('our image has the tag of this version wherever it is named', async () => {
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  const compose = parse(await read('compose.yaml'), { merge: true })
+  equal(compose.services.server.image, `openpersonalize:${version}`)
+  equal(parse(await read(`${chart}/values.yaml`)).image.tag, version)
+  const texts = [await read('Containerfile'), await readFile(join(root, 'docs/deploy.md'), 'utf8')]
+  for (const text of texts)
+    for (const [, tag] of text.matchAll(/-t openpersonalize(\S*)/g)) equal(tag, `:${version}`)
+})
+
 test('the compose file has what its services need, and settings that can be read', async () => {
   const compose = parse(await read('compose.yaml'), { merge: true })
   const { services, volumes, secrets } = compose
@@ -64,10 +82,11 @@ test('the compose file has what its services need, and settings that can be read
     const config = readConfig(command.slice(1), JSON.parse(text))
     deepEqual([config.files, config.roles], ['s3', 'ignore'])
     equal(config.jobs, command[0] === 'worker')
+    // Nobody calls a worker.
+    equal(config.credentials === undefined, command[0] === 'worker')
   }
+  equal(services.worker.secrets, undefined)
 })
-
-const chart = 'helm/openpersonalize'
 
 test("the chart's templates are well formed and use the values that there are", async () => {
   equal(parse(await read(`${chart}/Chart.yaml`)).name, 'openpersonalize')
@@ -106,16 +125,43 @@ test("the chart's templates are well formed and use the values that there are", 
 })
 
 test('where helm is installed, it renders the chart into YAML', () => {
-  const path = join(root, 'deploy', chart)
-  const shared = ['--set', 'databaseSecret=db,worker.replicas=2,s3Secret=s3,environment.A=b']
-  for (const flags of [[], shared]) {
-    const { error, status, stdout, stderr } = spawnSync('helm', ['template', 'x', path, ...flags], {
-      encoding: 'utf8',
-    })
+  const shared = 'databaseSecret=db,worker.replicas=2,s3Secret=s3,environment.A=b'
+  for (const values of ['', `${shared},storage.accessMode=ReadWriteMany`]) {
+    const { error, status, stdout, stderr } = rendered(values)
     if (error) return
     equal(status, 0, stderr)
-    const kinds = stdout.split(/^---$/m).flatMap((text) => parse(text)?.kind ?? [])
+    const documents = stdout.split(/^---$/m).flatMap((text) => parse(text) ?? [])
     const wanted = ['PersistentVolumeClaim', 'Service', 'Deployment']
-    deepEqual(kinds, flags.length > 0 ? [...wanted, 'Deployment'] : wanted)
+    deepEqual(
+      documents.map(({ kind }) => kind),
+      values ? [...wanted, 'Deployment'] : wanted,
+    )
+    for (const { kind, spec } of documents) {
+      if (kind !== 'Deployment') continue
+      equal(spec.strategy.type, 'Recreate')
+      // Nobody calls a worker, so it has no keys of callers.
+      const { containers, volumes } = spec.template.spec
+      const text = JSON.stringify([containers, volumes])
+      equal(/keys/i.test(text), containers[0].name === 'server', text)
+    }
   }
 })
+
+test('where helm is installed, the chart refuses what cannot work', () => {
+  for (const [values, message] of [
+    ['server.replicas=2', /An embedded database has one server/],
+    ['databaseSecret=db,server.replicas=2', /Several pods share the volume/],
+    ['databaseSecret=db,worker.replicas=1', /Several pods share the volume/],
+    ['server.jobs=false', /nobody does jobs/],
+    ['server.jobs=false,worker.replicas=1', /nobody does jobs/],
+    ['databaseSecret=db,server.jobs=false', /nobody does jobs/],
+  ] as const) {
+    const { error, stderr } = rendered(values)
+    if (!error) match(stderr, message)
+  }
+})
+
+const rendered = (values: string) =>
+  spawnSync('helm', ['template', 'x', join(root, 'deploy', chart), '--set', values], {
+    encoding: 'utf8',
+  })

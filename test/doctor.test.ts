@@ -119,7 +119,7 @@ test('another program has the ports', async (t) => {
   const found = await findings(served, '--port', `${port}`, '--admin-port', `${port}`)
   deepEqual(failures(found), ['port', 'admin port'])
   match(found.port!, /end what has it, or choose another --port or --host: listen EADDRINUSE/)
-  match(found['admin port']!, /choose another --admin-port or --host: listen EADDRINUSE/)
+  match(found['admin port']!, /choose another --admin-port or --admin-host: listen EADDRINUSE/)
   other.close()
   await once(other, 'close')
   const free = await findings(served, '--port', `${port}`)

@@ -1,11 +1,12 @@
 // Rules: a server answers within 3 s on a new data directory and within 1.5 s on one that is there
-// already, on two quiet cores; it says so in three lines.
-import { equal, match, ok } from 'node:assert/strict'
+// already, on two quiet cores; it says so in three lines. Nobody else can put code where it keeps compiled modules.
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, lstat, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { startProcess } from './crash/serverProcess.ts'
 
 const goals = { first: 3000, later: 1500 }
@@ -62,4 +63,36 @@ test('a ready server prints endpoint, command to try and what computes, and noth
   match(second, /^Try: .*aws personalize list-recipes --region us-east-1 --endpoint-url http:/)
   match(third, /^Computes with: .+, \d+ threads$/)
   equal(rest.join(), '')
+})
+
+test('compiled modules are kept in a folder of this user alone, or nowhere', async () => {
+  const home = join(folder, 'home')
+  const caches = join(home, '.cache')
+  const cache = join(caches, 'openpersonalize')
+  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+  /** What lies in the folder of compiled modules after a command. */
+  const kept = async (variables: Record<string, string>) => {
+    const { NODE_COMPILE_CACHE: _, XDG_CACHE_HOME: __, ...rest } = process.env
+    const env = { ...rest, HOME: home, TMPDIR: temporary, ...variables }
+    const { status, stderr } = spawnSync(process.execPath, [main, 'help'], { env })
+    equal(status, 0, String(stderr))
+    deepEqual(await readdir(temporary), [])
+    return readdir(cache)
+  }
+  const temporary = join(folder, 'temporary')
+  await mkdir(temporary)
+  for (const variables of [{}, { XDG_CACHE_HOME: caches }]) {
+    equal((await kept(variables)).length, 1)
+    equal((await lstat(cache)).mode & 0o777, 0o700)
+    await rm(cache, { recursive: true })
+  }
+  await mkdir(cache)
+  await chmod(cache, 0o777)
+  deepEqual(await kept({}), [])
+  await rm(cache, { recursive: true })
+  await symlink(await mkdtemp(join(folder, 'elsewhere-')), cache)
+  deepEqual(await kept({}), [])
+  await rm(caches, { recursive: true })
+  await mkdir(cache, { recursive: true })
+  deepEqual(await kept({ HOME: '/dev/null' }), [])
 })

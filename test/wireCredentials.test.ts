@@ -1,4 +1,5 @@
 import { deepEqual, doesNotMatch, equal, match, ok, rejects } from 'node:assert/strict'
+import { appendFileSync } from 'node:fs'
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -43,8 +44,9 @@ region = us-east-1
 
 [team.marketing]
 aws_access_key_id=AKIATWO
-aws_secret_access_key="x;y#z"
-aws_account_id=210987654321
+aws_secret_access_key = "x;y#z"
+# a comment
+aws_account_id=210987654321 # ours
 
 [sso]
 sso_session = x
@@ -74,6 +76,13 @@ test('a file that cannot be used is refused, naming the file and what is wrong',
       /needs an aws_access_key_id/,
     ],
     [`[default]\n${key}aws_account_id = 12\n`, /needs an aws_account_id of 12 digits/],
+    [
+      `[a]\n${key}aws_session_token = C\n`,
+      /aws_session_token in \[a\]; .* YAML, with sessionToken/,
+    ],
+    [`[a]\n${key.replace('B', 'B#C')}`, /has "#" or ";" in the key of line 3: put it in quotes, /],
+    [`[a]\n${key.replace('B', '"B;C" # D')}`, /has "#" or ";" in the key of line 3/],
+    [`[a]\n${key.replace('A', 'A ;B')}`, /has "#" or ";" in the key of line 2/],
     [`[a]\n${key}[b]\n${key}`, /has the aws_access_key_id of \[b\] twice/],
   ] as const
   for (const [text, message] of cases) await rejects(load(t, text), { message })
@@ -286,6 +295,30 @@ test('a changed file counts a moment later; while it is broken the old keys coun
   await until(() => find('FOUR') !== undefined)
   equal(find('TWO'), undefined)
   doesNotMatch(logged.join(), /hidden/)
+})
+
+test('while a file is being written the old keys count: half of it may give more rights than the whole', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'credentials-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const credentials = join(folder, 'keys.yaml')
+  const start = 'accessKeys:\n  - accessKeyId: ONE\n    secretAccessKey: x\n'
+  const rest = '    policies: []\n  - {accessKeyId: TWO, secretAccessKey: x}\n'
+  await writeFile(credentials, `${start}    policies: []\n`)
+  const log = pino({ level: 'silent' })
+  const { find, close } = await openCredentials({ host: '127.0.0.1', account, credentials }, log)
+  t.after(close)
+  await writeFile(credentials, start)
+  for (let n = 0; n < 40; n++) {
+    appendFileSync(credentials, '# more\n')
+    await sleep(50)
+    deepEqual(find('ONE')?.policies, [])
+  }
+  appendFileSync(credentials, rest)
+  for (let tries = 0; find('TWO') === undefined; tries++) {
+    ok(tries < 200, 'within 10 s')
+    await sleep(50)
+  }
+  deepEqual(find('ONE')?.policies, [])
 })
 
 async function load(t: TestContext, text: string, name = 'keys', host = '0.0.0.0') {

@@ -1,14 +1,17 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm, rmdir, stat, statfs } from 'node:fs/promises'
+import http from 'node:http'
+import https from 'node:https'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { type Config, readConfig } from '../config.ts'
 import { type Context, dataFolders, open } from '../context.ts'
 import { readCredentials } from '../credentials.ts'
 import { CannotStart, cannotStart } from '../errors.ts'
-import { limits } from '../limits.ts'
+import { limits, wireLimits } from '../limits.ts'
 import { requireEmbedded } from '../store/directory.ts'
 import { lockDataDirectory } from '../store/lock.ts'
 import { lookAtPostgres } from '../store/look.ts'
@@ -35,8 +38,9 @@ const checks: Record<string, Check> = {
   role: checkRole,
   key: checkKey,
   database: checkDatabase,
-  port: (config) => checkPort(config, '--port', config.port),
-  'admin port': (config) => checkPort(config, '--admin-port', config.adminPort),
+  port: (config) => checkPort(config, config.host, config.port, '--port or --host'),
+  'admin port': (config) =>
+    checkPort(config, config.adminHost, config.adminPort, '--admin-port or --admin-host'),
   kernel: checkKernel,
   disk: checkDisk,
   clock: checkClock,
@@ -120,11 +124,18 @@ async function checkServer(databaseUrl: string, dataDir: string): Promise<string
   return `${name} answers with PostgreSQL ${version} and ${tables[schema]}`
 }
 
-/** A server that is using the data directory may well be the one on its port. */
-async function checkPort(config: Config, flag: string, port: number | undefined): Promise<string> {
+/**
+ * A server that is using the data directory may well be the one on its port. Where several may use
+ * it, who has the port is asked.
+ */
+async function checkPort(
+  { dataDir, databaseUrl }: Config,
+  host: string,
+  port: number | undefined,
+  flags: string,
+): Promise<string> {
   if (port === undefined) return 'none set, so health is not served'
   if (port === 0) return 'a free one is taken at each start'
-  const { host, dataDir } = config
   const server = createServer().listen(port, host)
   try {
     await once(server, 'listening')
@@ -132,12 +143,27 @@ async function checkPort(config: Config, flag: string, port: number | undefined)
     const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
     if (isTaken && (await isInUse(dataDir)))
       return `${port} on ${host} is taken, and a server is using the data directory`
+    if (isTaken && databaseUrl !== undefined && (await isOurs(host, port)))
+      return `${port} on ${host} is held by a running OpenPersonalize`
     return cannotStart(
-      `${port} on ${host} cannot be had; end what has it, or choose another ${flag} or --host`,
+      `${port} on ${host} cannot be had; end what has it, or choose another ${flags}`,
     )(error)
   }
   await new Promise((resolve) => server.close(resolve))
   return `${port} on ${host} is free`
+}
+
+/** Whether an OpenPersonalize answers there: the API with an id of the request, the admin port with its health. */
+async function isOurs(host: string, port: number): Promise<boolean> {
+  const options = { host, port, path: '/health/live', agent: false, rejectUnauthorized: false }
+  for (const { get } of [http, https])
+    try {
+      const asked = get({ ...options, signal: AbortSignal.timeout(wireLimits.readyMs) })
+      const [response] = await once(asked, 'response')
+      const body = await text(response)
+      if ('x-amzn-requestid' in response.headers || body === '{"status":"live"}') return true
+    } catch {} // not a word of this protocol
+  return false
 }
 
 function checkKernel(config: Config): Promise<string> {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -29,6 +29,7 @@ export async function lockDataDirectory(dataDir: string): Promise<() => void> {
 
 async function lock(path: string): Promise<() => void> {
   const instance = await DuckDBInstance.create(path)
+  await chmod(path, 0o600) // who may read it can hold the lock, and so keep a server from starting
   return () => instance.closeSync()
 }
 

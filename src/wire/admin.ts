@@ -33,7 +33,7 @@ export async function listenAdmin(ctx: Context, port: number): Promise<Listening
     app.get('/metrics', async (_request, reply) =>
       reply.type(metrics.contentType).send(await metrics.text()),
     )
-  return openPort(app, ctx.config.host, port, '--admin-port')
+  return openPort(app, ctx.config.adminHost, port, '--admin-port or --admin-host')
 }
 
 /** Looks at all parts at once: each is `ok`, or why it does not answer. */

@@ -80,7 +80,7 @@ export async function listen(ctx: Context, options: ListenOptions = {}): Promise
 
   app.server.maxConnections = ctx.config.connections
   tellRefusals(ctx, app.server)
-  const listening = await openPort(app, ctx.config.host, ctx.config.port, '--port')
+  const listening = await openPort(app, ctx.config.host, ctx.config.port, '--port or --host')
   const unwatch = watchTls(ctx, app)
   return {
     ...listening,

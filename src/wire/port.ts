@@ -26,17 +26,17 @@ const headersMs = ({ headerSeconds, requestSeconds }: Config) =>
 
 /**
  * Lets the app answer on an address until closed; `close` lets requests under way end. Throws
- * CannotStart, which names the flag of the port, when the address cannot be had.
+ * CannotStart, which names the flags of the address, when the address cannot be had.
  */
 export async function openPort(
   app: FastifyInstance,
   host: string,
   wanted: number,
-  flag: string,
+  flags: string,
 ): Promise<Listening> {
   await app
     .listen({ host, port: wanted })
-    .catch(cannotStart(`The server cannot listen; choose another ${flag} or --host`))
+    .catch(cannotStart(`The server cannot listen; choose another ${flags}`))
   const { port } = app.server.address() as AddressInfo
   const name = host.includes(':') ? `[${host}]` : host
   const scheme = app.server instanceof TlsServer ? 'https' : 'http'

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { startServer } from '../../src/cli/serverProcess.ts'
-import { ask, databaseFlags, databaseUrl, nameOf } from '../testDatabase.ts'
+import { freePort } from '../freePort.ts'
+import { ask, databaseFlags, databaseUrl, nameOf, testServer } from '../testDatabase.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const folder = await mkdtemp(join(tmpdir(), 'openpersonalize-test-'))
@@ -35,11 +36,19 @@ test('an empty database stays empty', async () => {
 test('beside a running server', async () => {
   const dataDir = join(folder, 'served')
   const flags = databaseFlags(dataDir)
-  const server = await startServer(dataDir, flags)
+  const adminPort = String(await freePort())
+  const server = await startServer(dataDir, [...flags, '--admin-port', adminPort])
+  after(() => server.kill())
   const [line, code] = finding('database', dataDir, ...flags)
   match(line, /^ok .* has the tables of this version$/)
   equal(code, 0)
   match(finding('clock', dataDir, ...flags)[0], /^ok .* 0 s (behind|ahead of) the database$/)
+  const held = /^ok .* is held by a running OpenPersonalize$/
+  const { port } = new URL(server.endpoint)
+  match(finding('port', dataDir, ...flags, '--port', port)[0], held)
+  match(finding('admin port', dataDir, ...flags, '--admin-port', adminPort)[0], held)
+  const other = finding('port', dataDir, ...flags, '--port', new URL(testServer!).port)
+  match(other[0], /^FAIL .* cannot be had; end what has it, or choose another --port or --host/)
   match(finding('data directory', dataDir, ...flags)[0], /several processes may share it$/)
   match(finding('database', dataDir)[0], /^FAIL .* belong to a Postgres server/)
   match(finding('database', join(folder, 'else'), ...flags)[0], /^FAIL .* does not belong to/)

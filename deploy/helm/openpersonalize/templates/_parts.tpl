@@ -14,8 +14,10 @@ terminationGracePeriodSeconds: 15
 volumes:
   - name: data
     persistentVolumeClaim: { claimName: {{ .Release.Name }}-data }
+  {{- if .isServing }}
   - name: keys
     secret: { secretName: {{ .Values.credentialsSecret | quote }}, defaultMode: 0440 }
+  {{- end }}
   - name: tmp
     emptyDir: {}
 {{- end -}}
@@ -29,7 +31,9 @@ securityContext:
   capabilities: { drop: [ALL] }
 volumeMounts:
   - { name: data, mountPath: /data }
+  {{- if .isServing }}
   - { name: keys, mountPath: /keys, readOnly: true }
+  {{- end }}
   - { name: tmp, mountPath: /tmp }
 livenessProbe:
   httpGet: { path: /health/live, port: admin }
@@ -44,7 +48,10 @@ startupProbe:
   periodSeconds: 2
   failureThreshold: 60
 env:
+  - { name: XDG_CACHE_HOME, value: /tmp }
+  {{- if .isServing }}
   - { name: OPENPERSONALIZE_CREDENTIALS, value: /keys/keys.yaml }
+  {{- end }}
   {{- if .Values.databaseSecret }}
   - name: DATABASE_URL
     valueFrom:
