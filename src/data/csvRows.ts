@@ -103,6 +103,8 @@ const columnsOf = ({ schema }: Layout) =>
 /** AWS's numbers, in characters. Spec C.7, E.6. */
 const idLengthMax = 256
 const valueLengthMax = 1000
+/** A time of the year 5138: what is later counts milliseconds, a common slip. */
+const secondsMax = 99_999_999_999
 /** AWS: 7,000 for Chinese and Japanese; we keep the larger number for all. */
 const textualLengthMax = 20_000
 
@@ -139,6 +141,7 @@ function valueChecks(field: Field, raw: string): Check[] {
   return [
     unless(integer, 'an integer number of epoch seconds'),
     unless(`${value} >= 0`, 'a time after 1970; it must not be negative'),
+    unless(`${value} <= ${secondsMax}`, 'a time in seconds; divide milliseconds by 1000'),
   ]
 }
 

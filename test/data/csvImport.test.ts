@@ -255,6 +255,7 @@ test('bad rows fail the import with their count and the first of them quoted', a
     ['u,i,1_0,v,,', /TIMESTAMP '1_0' is not an integer/],
     ['u,i, 1,v,,', /TIMESTAMP ' 1' is not an integer/],
     ['u,i,9223372036854775808,v,,', /TIMESTAMP '9223372036854775808' is not an integer/],
+    ['u,i,1700000000000,v,,', /TIMESTAMP '1700000000000' is not a time in seconds; divide milli/],
     ['u,i,1,v,0x10,', /EVENT_VALUE '0x10' is not a finite number/],
     ['u,i,1,v,inf,', /EVENT_VALUE 'inf' is not a finite number/],
     ['u,i,1,v\0w,,', /f0.csv line 3 holds a NUL character/],
