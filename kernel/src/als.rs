@@ -66,7 +66,7 @@ impl SolveRows<'_> {
             let rows = self.rows.range(first * width, block.end.min(first + TURN_ROWS) * width);
             unsafe { turn_rows::<S>(rows, &columns, width, &mut turned) };
             for (n, (out, start)) in rows.chunks_mut(width).zip(turned.chunks(width)).enumerate() {
-                unsafe { self.row::<S, W>(first + n, start, &mut scratch, out) };
+                unsafe { self.row::<S, W>(first + n, start, &mut scratch, out, call) };
             }
         }
     }
@@ -82,6 +82,7 @@ impl SolveRows<'_> {
         start: &[f32],
         scratch: &mut [Vec<f32>; 6],
         out: &mut [f32],
+        call: &Call,
     ) {
         let width = if W > 0 { W } else { self.width as usize };
         let [x, base, inverse, residual, direction, product] = scratch.each_mut().map(|vector| &mut vector[..width]);
@@ -102,7 +103,7 @@ impl SolveRows<'_> {
             x.copy_from_slice(start);
         }
         unsafe {
-            self.apply::<S, W, true>(pairs.clone(), base, x, false, residual);
+            self.apply::<S, W, true>(pairs.clone(), base, x, false, residual, call);
             let mut norm = scaled_square::<S>(residual, inverse);
             require(
                 (0.0..f32::INFINITY).contains(&norm),
@@ -114,11 +115,11 @@ impl SolveRows<'_> {
             let enough = if steps == 0 { EXACTLY * norm } else { 0.0 };
             let steps_max = if steps == 0 { 2 * width } else { steps };
             for step in 1..=steps_max {
-                if norm <= enough {
+                if norm <= enough.max(f32::MIN_POSITIVE) || call.stopped() {
                     break;
                 }
                 let last = step == steps_max;
-                let length = -norm / self.apply::<S, W, false>(pairs.clone(), base, direction, last, product);
+                let length = -norm / self.apply::<S, W, false>(pairs.clone(), base, direction, last, product, call);
                 for k in 0..width {
                     x[k] += length * direction[k];
                 }
@@ -148,6 +149,7 @@ impl SolveRows<'_> {
         v: &[f32],
         last: bool,
         out: &mut [f32],
+        call: &Call,
     ) -> f32 {
         let width = if W > 0 { W } else { self.width as usize };
         for k in 0..width {
@@ -156,9 +158,13 @@ impl SolveRows<'_> {
         unsafe {
             let mut sum = if FIRST { 0.0 } else { -scaled_square::<S>(v, base) };
             let Range { start: mut at, end: to } = pairs;
+            let first = at;
             while at + 8 <= to {
                 sum += self.group::<S, W, FIRST, 8>(at, to, v, last, out);
                 at += 8;
+                if call.stopped_at(at - first) {
+                    return sum;
+                }
             }
             while at < to {
                 sum += self.group::<S, W, FIRST, 4>(at, to, v, last, out);

@@ -93,11 +93,11 @@ impl<'a> Finder<'a> {
 
     /// Goes on to the next chunk: affinities of its users to all queries, which share one pass over the factors.
     #[inline(always)]
-    unsafe fn next<S: Simd>(&mut self, users: &Range<usize>) {
+    unsafe fn next<S: Simd>(&mut self, users: &Range<usize>, call: &Call) {
         let width = self.of.width as usize;
         let factors = &self.of.users[users.start * width..users.end * width];
         let out = Out::of(&mut self.affinities);
-        unsafe { affinities::<S>(factors, width, &self.panels, 0..users.len(), &out, CHUNK, self.block.start) };
+        unsafe { affinities::<S>(factors, width, &self.panels, 0..users.len(), &out, CHUNK, call) };
     }
 
     /// The evidence of the chunk's users for a query, KINDS x CHUNK.
@@ -185,7 +185,7 @@ impl Work for FindEvidence<'_> {
             if call.stopped() {
                 return;
             }
-            unsafe { finder.next::<S>(&users) };
+            unsafe { finder.next::<S>(&users, call) };
             for query in block.clone() {
                 for (kind, values) in finder.find(query, &users).chunks(CHUNK).enumerate() {
                     let first = (query * KINDS + kind) * user_count;
@@ -237,7 +237,7 @@ impl Work for RankUsers<'_> {
         // What is beyond the last user is no better than any floor.
         let mut scores = Aligned([f32::NEG_INFINITY; CHUNK]);
         for users in self.evidence.chunks() {
-            unsafe { finder.next::<S>(&users) };
+            unsafe { finder.next::<S>(&users, call) };
             scores.0[users.len()..].fill(f32::NEG_INFINITY);
             for (n, query) in block.clone().enumerate() {
                 if call.stopped() {
@@ -255,9 +255,12 @@ impl Work for RankUsers<'_> {
         let mut spare = vec![];
         for (n, lists) in lists.iter_mut().enumerate() {
             for (query, best) in block.clone().zip(lists) {
+                if call.stopped() {
+                    return;
+                }
                 let results = self.result_starts.range(query, result_count);
                 let (from, to) = (n * result_count + results.start, n * result_count + results.end);
-                let count = best.write(self.out.range(from, to), &mut spare);
+                let count = best.write(self.out.range(from, to), &mut spare, call);
                 self.counts.range(n * query_count + query, n * query_count + query + 1)[0] = count as u32;
                 for (to, key) in self.log_scores.range(from, to).iter_mut().zip(&best.keys) {
                     *to = score_of(*key);

@@ -88,7 +88,7 @@ impl Work for TopUsers<'_> {
             }
             let place = n / block.len() * query_count + block.start + n % block.len();
             let out = self.out.range(place * result_count, (place + 1) * result_count);
-            self.counts.range(place, place + 1)[0] = list.write(out, &mut spare) as u32;
+            self.counts.range(place, place + 1)[0] = list.write(out, &mut spare, call) as u32;
             list.keys = vec![];
         }
     }

@@ -8,10 +8,12 @@ import {
   sharedBytes,
   sharedFloats32,
   sharedFloats64,
+  sharedInts,
 } from '../../src/engine/local/arrays.ts'
 import { factorise } from '../../src/engine/local/factorise.ts'
 import { nativeInstructions } from '../../src/engine/local/native.ts'
 import { random } from '../../src/engine/local/random.ts'
+import { reference as twin } from '../../src/engine/local/reference.ts'
 import { plantedScores } from './planted.ts'
 import { testKernel } from './testKernel.ts'
 import { close, randomPairs, withFullRow } from './testPairs.ts'
@@ -211,18 +213,25 @@ for (const instructions of sets) {
     const exact = { alpha0: 0.1, ridge: 1, ridgePerPair: 0, steps: undefined }
     const ridge = { neighbourCount: 200, lambda: 10, steps: 50 }
     const masks = queries.map(() => undefined)
+    // One item that everybody has, many times.
+    const size = 4_000_000
+    const busy = { ...pairs.byItem, columns: sharedInts(size).map((_, n) => n % 20_000) }
+    busy.starts = sharedInts(3001).fill(size, 1)
+    const one = Uint32Array.of(0)
     const top = {
       users,
       items,
       queries,
       masks,
-      forms: [undefined, users.values],
+      forms: [undefined, sharedFloats32(20_000).fill(2)],
       resultCount: 20_000,
     }
     const verbs: Record<string, (signal: AbortSignal) => Promise<unknown>> = {
       alsSweep: (stop) => native.alsSweep(pairs.byItem, items, users, exact, stop),
       topUsers: (stop) => native.topUsers(top, stop),
       neighbourRidge: (stop) => native.neighbourRidge(pairs, all, ridge, stop),
+      'alsSweep of one row': (stop) => native.alsSweep(busy, items, users, exact, stop),
+      cooccurrence: (stop) => native.cooccurrence({ ...pairs, byItem: busy }, one, stop),
     }
     for (const [name, verb] of Object.entries(verbs)) {
       const stop = async () => {
@@ -267,6 +276,45 @@ for (const choice of ['reference', ...sets] as const)
         assert(Math.abs(form - (a === b ? lengths[a]! : 0)) < 1e-5)
       }
   })
+
+const giveBackSkip = skip || (process.platform !== 'linux' && 'only Linux takes memory back')
+test('memory of small arrays and ends of large ones goes back too', {
+  skip: giveBackSkip,
+}, async () => {
+  const memory = collectMemory()
+  const arrays = memory.during(() => [sharedBytes(900 << 10), sharedBytes((9 << 20) / 2)])
+  for (const bytes of arrays) bytes.fill(7)
+  await memory.end()
+  // But for pages that are not all theirs.
+  for (const bytes of arrays) assert(bytes.filter((byte) => byte !== 0).length < 4 * 4096)
+})
+
+test('verbs of a single block look whether they are to stop', () => {
+  const stopped = Int32Array.of(0, 1, 0)
+  const ranges = { begins: Uint32Array.of(0), ends: Uint32Array.of(2) }
+  const events = { eventItems: Uint32Array.of(0, 1), eventWeights: undefined, ...ranges }
+  const [starts, itemStarts] = [sharedInts(2), sharedInts(3)]
+  const [columns, itemColumns] = [sharedInts(2), sharedInts(2)]
+  const unweighted = { weights: undefined, itemWeights: undefined }
+  const pairs = { starts, columns, itemStarts, itemColumns, ...unweighted }
+  twin.pairsOfEvents({ ...events, ...pairs, itemCount: 2 }, 0, stopped)
+  assert.deepEqual(columns, sharedInts(2))
+  const history = { ...events, times: Uint32Array.of(0, 1), now: 2, horizon: 1 }
+  const itemEvents = sharedFloats64(2)
+  const ofPairs = () => sharedFloats32(2)
+  const recent = { recents: ofPairs(), newer: ofPairs(), newest: ofPairs() }
+  const sums = { counts: ofPairs(), itemEvents, itemVolumes: sharedFloats64(2) }
+  twin.pairHistory({ ...history, itemStarts, ...recent, ...sums }, 0, stopped)
+  assert.deepEqual(itemEvents, sharedFloats64(2))
+  const traitStarts = sharedInts(2)
+  const itemTraits = { itemTraitStarts: Uint32Array.of(0, 1, 1), itemTraits: Uint32Array.of(0) }
+  twin.traitSizes({ ...events, ...itemTraits, traitStarts }, 0, stopped)
+  assert.deepEqual(traitStarts, sharedInts(2))
+  const longest = sharedInts(1)
+  const lines = { lines: Buffer.from('"a"\n'), offsets: sharedInts(2), longest }
+  twin.lineStarts(lines, 0, stopped)
+  assert.equal(longest[0], 0)
+})
 
 test('the joined ids are JSON, commas between', async () => {
   const names = ['plain', 'say "x"', 'back\\slash', 'tab\tnew\nline', '購入 😀', '', '\u0001']

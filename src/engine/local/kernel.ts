@@ -49,7 +49,8 @@ export type EventRanges = {
 /**
  * The heavy loops behind coarse verbs, shared arrays in and out, on worker threads and in whichever code these run:
  * the native kernel or its TypeScript twin. Every result is the same bits for any number of threads. All reject with
- * `signal.reason` within 50 ms when aborted, and with an error when an argument is out of range or not finite.
+ * `signal.reason` when aborted, and with an error when an argument is out of range or not finite. An abort takes 50 ms
+ * at most, but for lists of millions of users, which are cut at once, and in the twins, which end their block.
  */
 export type Kernel = {
   /** Threads that blocks of work are for. */
