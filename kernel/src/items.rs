@@ -89,6 +89,9 @@ pub struct NeighbourRidge<'a> {
     pub counts: Out<'a, u32>,
 }
 
+/// Their Gram matrix takes 8 MB.
+const NEIGHBOURS_MAX: u32 = 1024;
+
 impl Work for NeighbourRidge<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self, call: &Call) {
@@ -96,6 +99,7 @@ impl Work for NeighbourRidge<'_> {
         let by_item = Pairs::new(self.item_starts, self.item_columns, self.starts, call);
         let Self { lambda, steps, neighbour_count: most, .. } = self;
         require(lambda > 0.0 && lambda.is_finite(), "lambda must be positive and finite.");
+        require(most <= NEIGHBOURS_MAX, "neighbourCount must not exceed 1024.");
         let most = most as usize;
         let mut together = vec![0u32; by_item.row_count];
         let mut owned = vec![0u32; by_user.row_count];

@@ -43,6 +43,8 @@ pub struct Evidence<'a> {
 const KINDS: usize = 8;
 /// Users whose evidence is found at once: it stays in the second-level cache.
 const CHUNK: usize = 128 * USERS;
+/// Queries of a block, whose affinities to a chunk take 48 KB each.
+const QUERIES_MAX: usize = 32;
 
 impl Evidence<'_> {
     /// Checked before anything is made for so many.
@@ -75,6 +77,7 @@ struct Finder<'a> {
 
 impl<'a> Finder<'a> {
     fn new(of: &'a Evidence<'a>, block: Range<usize>) -> Self {
+        require(block.len() <= QUERIES_MAX, "A block must have at most 32 queries at a time.");
         let (items, traits) = (&of.item_users, &of.trait_users);
         let user_count = of.user_count();
         let places = |query| {
@@ -230,6 +233,7 @@ impl Work for RankUsers<'_> {
         let masks = self.masks.iter().flatten();
         require(masks.clone().all(|mask| mask.len() * 8 >= user_count), "A mask needs a bit for each user.");
         let result_count = self.result_starts.get(query_count);
+        require(self.forms.len() * result_count <= self.out.len(), "out must have room for every list.");
         let mut finder = Finder::new(&self.evidence, block.clone());
         let lists =
             |query| Best::new(self.result_starts.range(query, result_count).len(), user_count, f32::NEG_INFINITY);

@@ -212,7 +212,7 @@ export function threadKernel(threads: Threads, threadCount: number): Kernel {
       const resultCount = Math.min(options.resultCount, users.rowCount)
       const out = sharedInts(forms.length * queries.length * resultCount)
       const counts = sharedInts(forms.length * queries.length)
-      const bytes = 8 * forms.length * Math.min(users.rowCount, 2 * resultCount)
+      const bytes = 8 * forms.length * Math.min(users.rowCount, 2 * resultCount + 4096)
       const asked = queryArgs(users, items, queries)
       const blocks = queryBlocks(asked.queryStarts, Math.floor(topBlockBytes / bytes), threadCount)
       const args = {
