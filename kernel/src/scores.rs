@@ -9,6 +9,7 @@ use std::ops::Range;
 /// Users that are scored with all queries while their factors are in the cache: whole tiles of each instruction set.
 pub const USERS: usize = 96;
 pub const FINITE: &str = "Factors and weights must be finite numbers.";
+pub const NOT_NEGATIVE: &str = "Weights must be finite numbers, not negative.";
 
 /// PANEL columns of item factors: either of as many queries with one item, or of one query with a set of items.
 pub struct Panel {

@@ -5,7 +5,7 @@
 
 use crate::best::Best;
 use crate::door::{Call, In, Indexes, Out, require, width_of};
-use crate::scores::{FINITE, Panel, USERS, panels, require_finite, rows_from, score};
+use crate::scores::{NOT_NEGATIVE, Panel, USERS, panels, require_finite, rows_from, score};
 use crate::simd::{Simd, Work};
 use crate::tile::{Aligned, Left, PANEL, Row, multiply, part};
 use napi_derive::napi;
@@ -51,7 +51,10 @@ impl Work for TopUsers<'_> {
         require(user_count * width <= self.users.len(), "users must have a row for each user.");
         require(result_count <= user_count, "resultCount must not exceed the users.");
         require(self.forms.iter().flatten().all(|all| all.len() >= user_count), "Every user needs a weight.");
-        require(self.forms.iter().flatten().all(|all| all.iter().all(|weight| weight.is_finite())), FINITE);
+        let is_good = |weight| (0.0..f32::INFINITY).contains(weight);
+        require(self.forms.iter().flatten().all(|all| all.iter().all(is_good)), NOT_NEGATIVE);
+        let size = self.forms.len() * query_count * result_count;
+        require(size <= self.out.len(), "out must have room for every list.");
         require(
             self.masks.iter().flatten().all(|mask| mask.len() * 8 >= user_count),
             "A mask needs a bit for each user.",

@@ -50,6 +50,32 @@ for (const instructions of sets) {
     })
   }
 
+  test(`${instructions}: however many steps a row is given, it is solved as the twin does`, async () => {
+    const width = 32
+    const draw = random(4)
+    const whole = (length: number) => sharedFloats32(length).map(() => Math.floor(3 * draw()) - 1)
+    const blocks = Uint32Array.of(0, 40)
+    const starts = Uint32Array.from({ length: 41 }, (_, row) => 5 * row)
+    const columns = Uint32Array.from({ length: 200 }, (_, pair) => pair)
+    const [fixed, start] = [whole(200 * width), whole(40 * width)]
+    const axes = sharedFloats64(width * width).map((_, at) => (at % (width + 1) === 0 ? 1 : 0))
+    const gram = sharedFloats64(width).fill(1)
+    const numbers = { alpha0: 0, ridge: 1, ridgePerPair: 0.1 }
+    for (const steps of [undefined, 0, 2, 20, 2 ** 32 - 1]) {
+      const [ours, theirs] = await Promise.all(
+        both.map(async (kernel) => {
+          const rows = sharedFloats32(start.length)
+          rows.set(start)
+          const arrays = { blocks, starts, columns, weights: undefined, rows, fixed, axes, gram }
+          await kernel.run('solveRows', { ...arrays, ...numbers, width, steps }, 1, signal)
+          return rows
+        }),
+      )
+      close(ours!, theirs!, 1e-4)
+      if (steps === 0) assert.deepEqual(ours, start)
+    }
+  })
+
   test(`${instructions}: Gram matrices are those of the twin`, async () => {
     for (const [rowCount, factorCount] of [
       [1, 5],
@@ -194,6 +220,9 @@ for (const instructions of sets) {
         const weighted = { ...pairs.byUser, weights }
         const [users, items] = await fresh()
         await assert.rejects(kernel.alsSweep(weighted, users!, items!, options, signal), /finite/)
+        weights[1] = -0.01
+        const negative = kernel.alsSweep(weighted, users!, items!, options, signal)
+        await assert.rejects(negative, /must be finite numbers, not negative/)
         const planted = plantedScores(500, 2, (user) => (user === 321 ? bad : user))
         const masks = [undefined, undefined]
         const asked = { ...planted, forms: [undefined], masks, resultCount: 3 }
