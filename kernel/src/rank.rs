@@ -118,10 +118,16 @@ impl<'a> Finder<'a> {
         of.near.spread(query, items, newer, users, near_places, near);
         of.owned.spread(query, items, [Some(of.item_counts), Some(of.item_recents)], users, owned_places, own);
         of.traits.spread(query, traits, [Some(of.trait_shares), Some(of.trait_newer)], users, trait_places, profile);
-        self.evidence.iter_mut().for_each(|value| *value = value.max(0.0));
+        for values in self.evidence.chunks_mut(1024) {
+            // What is not a number stays so.
+            values.iter_mut().for_each(|value| *value = if *value < 0.0 { 0.0 } else { *value });
+            require_finite(values);
+        }
         &self.evidence
     }
 }
+
+const ASCEND: &str = "The users of a column must ascend.";
 
 impl Lists<'_> {
     /// Where the matrix' columns of a query's list begin, whose users must lie below `user_count`.
@@ -156,9 +162,10 @@ impl Lists<'_> {
             while at < end {
                 let user = matrix.columns.get(at);
                 if user >= users.end {
+                    require(user <= matrix.columns.get(end - 1), ASCEND);
                     break;
                 }
-                require(user >= users.start, "The users of a column must ascend.");
+                require(user >= users.start, ASCEND);
                 for n in 0..N {
                     out[n * CHUNK + user - users.start] += weight * values[n].map_or(1.0, |values| values[at]);
                 }
@@ -318,6 +325,7 @@ impl RankForm<'_> {
             let kind = self.evidence.get(term);
             require(kind < KINDS, "There is no such evidence.");
             let offset = self.offsets[term * query_count + query];
+            require(offset > 0.0 && offset.is_normal(), "Offsets must be positive numbers.");
             for (out, value) in out.iter_mut().zip(&evidence[kind * CHUNK..]) {
                 *out += weight * ln(value + offset);
             }
