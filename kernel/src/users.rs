@@ -41,6 +41,9 @@ const LOOK_SHARE: usize = 128;
 /// lengths and margins, which are rounded too.
 const ROUNDING: f32 = 0.0041;
 const SPARE: f32 = 1.02;
+/// Added to each sum of squares: where factors are so small that float32 loses their squares, or these instructions a
+/// product, margins are the larger and more users pass.
+const TINY: f32 = 1e-30;
 
 impl Work for TopUsers<'_> {
     #[inline(always)]
@@ -246,7 +249,7 @@ fn rounded_panel(factors: &[Aligned<Row>]) -> Vec<Aligned<Row>> {
         Aligned(std::array::from_fn(|j| f32::from_bits(pair(j))))
     });
     let margin = |j: usize| {
-        let (mut squares, mut errors) = (0.0, 0.0);
+        let (mut squares, mut errors) = (TINY, 0.0);
         for y in factors.iter().map(|row| row.0[j]) {
             squares += y * y;
             errors += (y - f32::from_bits(nearest(y) << 16)).powi(2);
@@ -270,6 +273,6 @@ unsafe fn round_rows<S: Simd>(rows: &[f32], width: usize, out: &mut [f32]) {
         for k in (0..width).step_by(32) {
             unsafe { S::round(x[k..].as_ptr(), out[k / 2..].as_mut_ptr()) };
         }
-        out[width / 2] = f32::from_bits(nearest(unsafe { S::sums(squares) }[0].sqrt()));
+        out[width / 2] = f32::from_bits(nearest((unsafe { S::sums(squares) }[0] + TINY).sqrt()));
     }
 }
