@@ -22,6 +22,8 @@ pub fn score_of(key: u64) -> f32 {
 
 impl Best {
     pub fn new(size: usize, user_count: usize, floor: f32) -> Self {
+        // Nobody exceeds the floor of an empty list.
+        let floor = if size == 0 { f32::INFINITY } else { floor };
         Self { keys: Vec::with_capacity(user_count.min(2 * size + 4096)), size, floor }
     }
 

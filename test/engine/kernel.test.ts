@@ -105,7 +105,7 @@ for (const instructions of sets) {
               : Uint32Array.of(n),
       }))
       const masks = queries.map((_, n) => (n % 5 === 1 ? mask : undefined))
-      for (const resultCount of [1, 25, Math.ceil(userCount / 3), userCount]) {
+      for (const resultCount of [0, 1, 25, Math.ceil(userCount / 3), userCount]) {
         const options = { users, items, queries, masks, forms: [undefined, weights], resultCount }
         const [ours, theirs] = await Promise.all(both.map((k) => k.topUsers(options, signal)))
         assert.deepEqual(ours, theirs)
