@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  collectMemory,
   emptyFactors,
   type Factors,
   sharedBytes,
