@@ -129,7 +129,8 @@ impl<'a, T> Out<'a, T> {
         // SAFETY: within the array, as just checked.
         unsafe { std::slice::from_raw_parts_mut(self.at.add(from), to - from) }
     }
-    /// Ends the call where an array that is read overlaps this one, which is written.
+    /// Ends the call where an array that is read overlaps this one, which is written. Asked of the factors and ids that a
+    /// caller could give by mistake; results that overlap others are wrong, but lie within their arrays.
     pub fn apart<U>(&self, other: &[U]) {
         let (from, to) = (self.at as usize, self.at as usize + self.len * size_of::<T>());
         let (start, end) = (other.as_ptr() as usize, other.as_ptr_range().end as usize);

@@ -1,6 +1,6 @@
 //! The engine's heavy loops, one block of work a call. Each routine is a struct of its arguments, named as those of the
 //! function of the same name in `src/engine/local/reference.ts`, and does what that does. Whatever is wrong with them
-//! ends in an error, never in a read or write outside an array.
+//! ends in an error, never in a read or write outside an array, as long as they are plain objects.
 
 mod als;
 mod axes;
@@ -46,7 +46,8 @@ pub fn run(verb: String, set: String, args: Unknown, block: u32, shared: &[i32])
 }
 
 fn work<W: Work + FromNapiValue>(set: &str, args: Unknown, call: &Call) -> Result<()> {
-    // SAFETY: each argument is converted to its type, or the conversion fails.
+    // SAFETY: each argument is converted to its type, or the conversion fails. NOTE: a getter among them could free an
+    // array that was converted before it; what a thread receives has none.
     let work: W = unsafe { args.cast()? };
     dispatch(set, work, call);
     Ok(())
