@@ -18,27 +18,31 @@ else build()
 
 function build() {
   const began = performance.now()
-  const { error } = spawnSync('cargo', ['--version'])
-  if (error) {
-    rmSync(target, { force: true })
-    return say('not built: cargo is missing (https://rustup.rs); TypeScript does its work, slower')
-  }
-  const cargo = spawnSync('cargo', ['build', '--release', '--locked', '--quiet'], {
-    cwd: source,
-    encoding: 'utf8',
-  })
-  if (cargo.status !== 0) {
-    rmSync(target, { force: true })
-    process.stderr.write(cargo.stderr)
-    return say('not built: cargo failed as said above; TypeScript does its work, slower')
+  // Wherever and for whatever machine cargo is set to build.
+  const args = ['build', '--release', '--locked', '--quiet', '--target-dir', 'target']
+  const env = { ...process.env, CARGO_BUILD_TARGET: undefined }
+  const { error, status, stderr } = spawnSync('cargo', args, { cwd: source, encoding: 'utf8', env })
+  if (error) return notBuilt('cargo is missing (https://rustup.rs)')
+  if (status !== 0) {
+    process.stderr.write(stderr)
+    return notBuilt('cargo failed as said above (it must be of Rust 1.89 or newer)')
   }
   const built = { win32: 'openpersonalize_kernel.dll', darwin: 'libopenpersonalize_kernel.dylib' }
   const library = built[platform] ?? 'libopenpersonalize_kernel.so'
-  mkdirSync(folder, { recursive: true })
-  // A server that runs has the old one open: replace the name, not the bytes.
-  copyFileSync(join(source, 'target', 'release', library), `${target}.partial`)
-  renameSync(`${target}.partial`, target)
+  try {
+    mkdirSync(folder, { recursive: true })
+    // A server that runs has the old one open: replace the name, not the bytes.
+    copyFileSync(join(source, 'target', 'release', library), `${target}.partial`)
+    renameSync(`${target}.partial`, target)
+  } catch (error) {
+    return notBuilt(error.message)
+  }
   say(`built with cargo in ${((performance.now() - began) / 1000).toFixed(0)} s`)
+}
+
+function notBuilt(why) {
+  rmSync(target, { force: true })
+  say(`not built: ${why}; TypeScript does its work, some ten times slower`)
 }
 
 function loads(path) {

@@ -2,6 +2,7 @@
 
 use crate::axes::{TURN_ROWS, axis_columns, turn_rows};
 use crate::door::{Call, In, Indexes, NEAR, Out, prefetch, require, width_of};
+use crate::scores::{FINITE, NOT_NEGATIVE};
 use crate::simd::{Simd, Work};
 use napi_derive::napi;
 use std::ops::Range;
@@ -21,7 +22,7 @@ pub struct SolveRows<'a> {
     pub alpha0: f64,
     pub ridge: f64,
     pub ridge_per_pair: f64,
-    /// Conjugate-gradient steps; 0 or none: until the solution is exact to float32.
+    /// Conjugate-gradient steps; none: until the solution is exact to float32.
     pub steps: Option<u32>,
 }
 
@@ -66,7 +67,7 @@ impl SolveRows<'_> {
             let rows = self.rows.range(first * width, block.end.min(first + TURN_ROWS) * width);
             unsafe { turn_rows::<S>(rows, &columns, width, &mut turned) };
             for (n, (out, start)) in rows.chunks_mut(width).zip(turned.chunks(width)).enumerate() {
-                unsafe { self.row::<S, W>(first + n, start, &mut scratch, out) };
+                unsafe { self.row::<S, W>(first + n, start, &mut scratch, out, call) };
             }
         }
     }
@@ -82,11 +83,11 @@ impl SolveRows<'_> {
         start: &[f32],
         scratch: &mut [Vec<f32>; 6],
         out: &mut [f32],
+        call: &Call,
     ) {
         let width = if W > 0 { W } else { self.width as usize };
         let [x, base, inverse, residual, direction, product] = scratch.each_mut().map(|vector| &mut vector[..width]);
         let pairs = self.starts.range(row, self.columns.len());
-        let steps = self.steps.unwrap_or(0) as usize;
         if pairs.is_empty() {
             return out.fill(0.0);
         }
@@ -96,29 +97,26 @@ impl SolveRows<'_> {
             inverse[k] = 1.0 / base[k];
         }
         // A row that its steps solve exactly needs no good start.
-        if pairs.len() <= steps {
+        if self.steps.is_some_and(|steps| pairs.len() <= steps as usize) {
             x.fill(0.0);
         } else {
             x.copy_from_slice(start);
         }
         unsafe {
-            self.apply::<S, W, true>(pairs.clone(), base, x, false, residual);
+            self.apply::<S, W, true>(pairs.clone(), base, x, false, residual, call);
             let mut norm = scaled_square::<S>(residual, inverse);
-            require(
-                (0.0..f32::INFINITY).contains(&norm),
-                "Factors and weights must be finite numbers, weights not negative.",
-            );
+            require((0.0..f32::INFINITY).contains(&norm), FINITE);
             for k in 0..width {
                 direction[k] = residual[k] * inverse[k];
             }
-            let enough = if steps == 0 { EXACTLY * norm } else { 0.0 };
-            let steps_max = if steps == 0 { 2 * width } else { steps };
+            let enough = if self.steps.is_none() { EXACTLY * norm } else { 0.0 };
+            let steps_max = self.steps.map_or(2 * width, |steps| (2 * width).min(steps as usize));
             for step in 1..=steps_max {
-                if norm <= enough {
+                if norm <= enough.max(f32::MIN_POSITIVE) || call.stopped() {
                     break;
                 }
                 let last = step == steps_max;
-                let length = -norm / self.apply::<S, W, false>(pairs.clone(), base, direction, last, product);
+                let length = -norm / self.apply::<S, W, false>(pairs.clone(), base, direction, last, product, call);
                 for k in 0..width {
                     x[k] += length * direction[k];
                 }
@@ -148,6 +146,7 @@ impl SolveRows<'_> {
         v: &[f32],
         last: bool,
         out: &mut [f32],
+        call: &Call,
     ) -> f32 {
         let width = if W > 0 { W } else { self.width as usize };
         for k in 0..width {
@@ -156,9 +155,13 @@ impl SolveRows<'_> {
         unsafe {
             let mut sum = if FIRST { 0.0 } else { -scaled_square::<S>(v, base) };
             let Range { start: mut at, end: to } = pairs;
+            let first = at;
             while at + 8 <= to {
                 sum += self.group::<S, W, FIRST, 8>(at, to, v, last, out);
                 at += 8;
+                if call.stopped_at(at - first) {
+                    return sum;
+                }
             }
             while at < to {
                 sum += self.group::<S, W, FIRST, 4>(at, to, v, last, out);
@@ -208,6 +211,7 @@ impl SolveRows<'_> {
             for j in 0..N {
                 let inside = at + j < to;
                 let weight = if !inside { 0.0 } else { self.weights.map_or(1.0, |all| all[at + j]) };
+                require(!FIRST || weight >= 0.0, NOT_NEGATIVE);
                 factors[j] = weight * (if FIRST { 1.0 - dots[j] } else { -dots[j] });
                 sum += factors[j] * dots[j];
             }

@@ -26,6 +26,9 @@ impl Work for GramBlock<'_> {
         let partial = self.partial.range(call.block * width * width, (call.block + 1) * width * width);
         let mut panel = vec![[0.0; PANEL]; width];
         for chunk in self.values[block.start * width..block.end * width].chunks(GRAM_DEPTH * width) {
+            if call.stopped() {
+                return;
+            }
             for column in (0..width).step_by(PANEL) {
                 // Rows of the result from `column` on: the rest is above the diagonal.
                 let right = chunk[column..].as_ptr();

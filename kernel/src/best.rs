@@ -1,5 +1,7 @@
 //! The best few of many scored users.
 
+use crate::door::Call;
+
 /// The best `size` of what is added, in a buffer of twice the size that is cut back when it is full. A key is the
 /// score's bits in ascending order, then the index turned round, so that larger is better and ties are exact.
 pub struct Best {
@@ -20,6 +22,8 @@ pub fn score_of(key: u64) -> f32 {
 
 impl Best {
     pub fn new(size: usize, user_count: usize, floor: f32) -> Self {
+        // Nobody exceeds the floor of an empty list.
+        let floor = if size == 0 { f32::INFINITY } else { floor };
         Self { keys: Vec::with_capacity(user_count.min(2 * size + 4096)), size, floor }
     }
 
@@ -52,12 +56,12 @@ impl Best {
     }
 
     /// Writes the indexes, best first, and gives their count.
-    pub fn write(&mut self, out: &mut [u32], spare: &mut Vec<u64>) -> usize {
+    pub fn write(&mut self, out: &mut [u32], spare: &mut Vec<u64>, call: &Call) -> usize {
         self.cut();
         if self.keys.len() < RADIX_MIN {
             self.keys.sort_unstable_by(|a, b| b.cmp(a));
         } else {
-            self.sort(spare);
+            self.sort(spare, call);
         }
         for (to, key) in out.iter_mut().zip(&self.keys) {
             *to = !(*key as u32);
@@ -66,7 +70,7 @@ impl Best {
     }
 
     /// Sorts by score, best first, a digit of 11 bits after the other; stable, and indexes ascend already.
-    fn sort(&mut self, spare: &mut Vec<u64>) {
+    fn sort(&mut self, spare: &mut Vec<u64>, call: &Call) {
         const BITS: usize = 11;
         const DIGITS: usize = 32usize.div_ceil(BITS);
         spare.resize(self.keys.len(), 0);
@@ -76,7 +80,7 @@ impl Best {
             (0..DIGITS).for_each(|n| counts[n][digit(*key, n)] += 1);
         }
         for (n, places) in counts.iter_mut().enumerate() {
-            if places.contains(&(self.keys.len() as u32)) {
+            if call.stopped() || places.contains(&(self.keys.len() as u32)) {
                 continue;
             }
             let mut next = 0;

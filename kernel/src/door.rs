@@ -55,6 +55,11 @@ impl Call<'_> {
         // SAFETY: the same layout. Slot 1 says whether the run is to stop.
         self.shared.get(1).is_some_and(|slot| unsafe { &*(slot as *const i32).cast::<AtomicI32>() }.load(Relaxed) != 0)
     }
+    /// The same, for many small steps: looks at every 4096th.
+    #[inline(always)]
+    pub fn stopped_at(&self, step: usize) -> bool {
+        step.is_multiple_of(4096) && self.stopped()
+    }
 }
 
 /// Numbers that are used as indexes. Other threads may change them meanwhile: each is read once, then checked.
@@ -124,7 +129,8 @@ impl<'a, T> Out<'a, T> {
         // SAFETY: within the array, as just checked.
         unsafe { std::slice::from_raw_parts_mut(self.at.add(from), to - from) }
     }
-    /// Ends the call where an array that is read overlaps this one, which is written.
+    /// Ends the call where an array that is read overlaps this one, which is written. Asked of the factors and ids that a
+    /// caller could give by mistake; results that overlap others are wrong, but lie within their arrays.
     pub fn apart<U>(&self, other: &[U]) {
         let (from, to) = (self.at as usize, self.at as usize + self.len * size_of::<T>());
         let (start, end) = (other.as_ptr() as usize, other.as_ptr_range().end as usize);

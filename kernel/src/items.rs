@@ -18,8 +18,8 @@ pub struct Cooccurrence<'a> {
 
 impl Work for Cooccurrence<'_> {
     unsafe fn run<S: Simd>(self, call: &Call) {
-        let by_user = Pairs::new(self.starts, self.columns, self.item_starts);
-        let by_item = Pairs::new(self.item_starts, self.item_columns, self.starts);
+        let by_user = Pairs::new(self.starts, self.columns, self.item_starts, call);
+        let by_item = Pairs::new(self.item_starts, self.item_columns, self.starts, call);
         for n in call.range(&self.blocks, self.items.len()) {
             let counts = self.out.range(n * by_item.row_count, (n + 1) * by_item.row_count);
             count_together(by_user, by_item, self.items.get(n), counts);
@@ -34,13 +34,14 @@ struct Pairs<'a> {
     columns: Indexes<'a>,
     row_count: usize,
     column_count: usize,
+    call: &'a Call<'a>,
 }
 
 impl<'a> Pairs<'a> {
     /// `others` are the starts of the same pairs by columns.
-    fn new(starts: Indexes<'a>, columns: Indexes<'a>, others: Indexes<'a>) -> Self {
+    fn new(starts: Indexes<'a>, columns: Indexes<'a>, others: Indexes<'a>, call: &'a Call) -> Self {
         require(starts.len() > 0 && others.len() > 0, "starts must have one element more than rows.");
-        Self { starts, columns, row_count: starts.len() - 1, column_count: others.len() - 1 }
+        Self { starts, columns, row_count: starts.len() - 1, column_count: others.len() - 1, call }
     }
 
     fn row(self, row: usize) -> impl Iterator<Item = usize> + 'a {
@@ -55,7 +56,10 @@ impl<'a> Pairs<'a> {
 /// out[j] = users who have both `item` and j. Returns those j in the order in which they were met.
 fn count_together(by_user: Pairs, by_item: Pairs, item: usize, out: &mut [u32]) -> Vec<usize> {
     let mut met = vec![];
-    for user in by_item.row(item) {
+    for (n, user) in by_item.row(item).enumerate() {
+        if by_item.call.stopped_at(n) {
+            break;
+        }
         for other in by_user.row(user) {
             if out[other] == 0 {
                 met.push(other);
@@ -85,13 +89,17 @@ pub struct NeighbourRidge<'a> {
     pub counts: Out<'a, u32>,
 }
 
+/// Their Gram matrix takes 8 MB.
+const NEIGHBOURS_MAX: u32 = 1024;
+
 impl Work for NeighbourRidge<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self, call: &Call) {
-        let by_user = Pairs::new(self.starts, self.columns, self.item_starts);
-        let by_item = Pairs::new(self.item_starts, self.item_columns, self.starts);
+        let by_user = Pairs::new(self.starts, self.columns, self.item_starts, call);
+        let by_item = Pairs::new(self.item_starts, self.item_columns, self.starts, call);
         let Self { lambda, steps, neighbour_count: most, .. } = self;
         require(lambda > 0.0 && lambda.is_finite(), "lambda must be positive and finite.");
+        require(most <= NEIGHBOURS_MAX, "neighbourCount must not exceed 1024.");
         let most = most as usize;
         let mut together = vec![0u32; by_item.row_count];
         let mut owned = vec![0u32; by_user.row_count];
@@ -130,9 +138,10 @@ const WORDS: usize = 64;
 #[inline(always)]
 fn gram(by_item: Pairs, near: &[(f64, usize)], lambda: f64, owned: &mut [u32]) -> Vec<f64> {
     let m = near.len();
+    let items = || near.iter().enumerate().take_while(|_| !by_item.call.stopped());
     let mut gram = vec![0f64; m * m];
     let mut met = vec![];
-    for (k, (_, j)) in near.iter().enumerate() {
+    for (k, (_, j)) in items() {
         for user in by_item.row(*j) {
             if owned[user] == 0 {
                 met.push(user);
@@ -158,7 +167,7 @@ fn gram(by_item: Pairs, near: &[(f64, usize)], lambda: f64, owned: &mut [u32]) -
     if 4 * pairs <= m * m / 2 * words {
         let mut ends = starts.clone();
         let mut lists = vec![0u32; *starts.last().unwrap()];
-        for (k, (_, j)) in near.iter().enumerate() {
+        for (k, (_, j)) in items() {
             for place in places(*j) {
                 let list = starts[place]..ends[place];
                 lists[list].iter().for_each(|other| gram[k * m + *other as usize] += 1.0);
@@ -170,12 +179,12 @@ fn gram(by_item: Pairs, near: &[(f64, usize)], lambda: f64, owned: &mut [u32]) -
         // A bit for each user: what two have in common is counted 64 users at a time.
         let blocks = words.div_ceil(WORDS);
         let mut bits = vec![[0u64; WORDS]; blocks * m];
-        for (k, (_, j)) in near.iter().enumerate() {
+        for (k, (_, j)) in items() {
             for place in places(*j) {
                 bits[place / 64 / WORDS * m + k][place / 64 % WORDS] |= 1 << (place % 64);
             }
         }
-        for rows in bits.chunks_exact(m) {
+        for rows in bits.chunks_exact(m).take_while(|_| !by_item.call.stopped()) {
             for k in 0..m {
                 for other in 0..k {
                     let both = rows[k].iter().zip(&rows[other]).map(|(a, b)| (a & b).count_ones()).sum::<u32>();
@@ -249,11 +258,14 @@ pub struct JoinIds<'a> {
 const AHEAD: usize = 12;
 
 impl Work for JoinIds<'_> {
-    unsafe fn run<S: Simd>(self, _: &Call) {
+    unsafe fn run<S: Simd>(self, call: &Call) {
         let Self { lines, offsets, users, out, written } = self;
         out.apart(lines);
         let mut to = 0;
         for n in 0..users.len() {
+            if call.stopped_at(n) {
+                return;
+            }
             // Lists are in the order of scores: each id lies elsewhere.
             let ahead = |steps: usize| (n + steps < users.len()).then(|| users.get(n + steps));
             if let Some(user) = ahead(2 * AHEAD) {

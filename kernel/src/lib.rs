@@ -1,6 +1,6 @@
 //! The engine's heavy loops, one block of work a call. Each routine is a struct of its arguments, named as those of the
 //! function of the same name in `src/engine/local/reference.ts`, and does what that does. Whatever is wrong with them
-//! ends in an error, never in a read or write outside an array.
+//! ends in an error, never in a read or write outside an array, as long as they are plain objects.
 
 mod als;
 mod axes;
@@ -46,7 +46,8 @@ pub fn run(verb: String, set: String, args: Unknown, block: u32, shared: &[i32])
 }
 
 fn work<W: Work + FromNapiValue>(set: &str, args: Unknown, call: &Call) -> Result<()> {
-    // SAFETY: each argument is converted to its type, or the conversion fails.
+    // SAFETY: each argument is converted to its type, or the conversion fails. NOTE: a getter among them could free an
+    // array that was converted before it; what a thread receives has none.
     let work: W = unsafe { args.cast()? };
     dispatch(set, work, call);
     Ok(())
@@ -55,24 +56,24 @@ fn work<W: Work + FromNapiValue>(set: &str, args: Unknown, call: &Call) -> Resul
 /// The byte from which on an array is aligned to a cache line, and asks for large pages where the system has them.
 #[napi(catch_unwind)]
 pub fn aligned_from(bytes: &[u8]) -> u32 {
-    advise(bytes, HUGE_PAGES);
+    advise(bytes, HUGE_PAGES, 1 << 20);
     bytes.as_ptr().align_offset(64) as u32
 }
 
 /// Gives the whole pages of an array to the system; they hold zeros afterwards.
 #[napi(catch_unwind)]
 pub fn give_back(bytes: &[u8]) {
-    advise(bytes, DO_NOT_NEED);
+    advise(bytes, DO_NOT_NEED, 4096);
 }
 
 /// What Linux may do with pages, by the numbers of madvise(2).
 const DO_NOT_NEED: i32 = 4;
 const HUGE_PAGES: i32 = 14;
 
-/// For arrays that are large enough to have many pages of their own.
-fn advise(_bytes: &[u8], _advice: i32) {
+/// For arrays with so many bytes of whole pages.
+fn advise(_bytes: &[u8], _advice: i32, _least: usize) {
     #[cfg(target_os = "linux")]
-    if let Some(pages) = _bytes.get(_bytes.as_ptr().align_offset(4096)..).filter(|pages| pages.len() > 1 << 20) {
+    if let Some(pages) = _bytes.get(_bytes.as_ptr().align_offset(4096)..).filter(|pages| pages.len() >= _least) {
         unsafe extern "C" {
             fn madvise(at: *const u8, bytes: usize, advice: i32) -> i32;
         }

@@ -43,6 +43,8 @@ pub struct Evidence<'a> {
 const KINDS: usize = 8;
 /// Users whose evidence is found at once: it stays in the second-level cache.
 const CHUNK: usize = 128 * USERS;
+/// Queries of a block, whose affinities to a chunk take 48 KB each.
+const QUERIES_MAX: usize = 32;
 
 impl Evidence<'_> {
     /// Checked before anything is made for so many.
@@ -75,6 +77,7 @@ struct Finder<'a> {
 
 impl<'a> Finder<'a> {
     fn new(of: &'a Evidence<'a>, block: Range<usize>) -> Self {
+        require(block.len() <= QUERIES_MAX, "A block must have at most 32 queries at a time.");
         let (items, traits) = (&of.item_users, &of.trait_users);
         let user_count = of.user_count();
         let places = |query| {
@@ -93,11 +96,11 @@ impl<'a> Finder<'a> {
 
     /// Goes on to the next chunk: affinities of its users to all queries, which share one pass over the factors.
     #[inline(always)]
-    unsafe fn next<S: Simd>(&mut self, users: &Range<usize>) {
+    unsafe fn next<S: Simd>(&mut self, users: &Range<usize>, call: &Call) {
         let width = self.of.width as usize;
         let factors = &self.of.users[users.start * width..users.end * width];
         let out = Out::of(&mut self.affinities);
-        unsafe { affinities::<S>(factors, width, &self.panels, 0..users.len(), &out, CHUNK, self.block.start) };
+        unsafe { affinities::<S>(factors, width, &self.panels, 0..users.len(), &out, CHUNK, call) };
     }
 
     /// The evidence of the chunk's users for a query, KINDS x CHUNK.
@@ -115,10 +118,16 @@ impl<'a> Finder<'a> {
         of.near.spread(query, items, newer, users, near_places, near);
         of.owned.spread(query, items, [Some(of.item_counts), Some(of.item_recents)], users, owned_places, own);
         of.traits.spread(query, traits, [Some(of.trait_shares), Some(of.trait_newer)], users, trait_places, profile);
-        self.evidence.iter_mut().for_each(|value| *value = value.max(0.0));
+        for values in self.evidence.chunks_mut(1024) {
+            // What is not a number stays so.
+            values.iter_mut().for_each(|value| *value = if *value < 0.0 { 0.0 } else { *value });
+            require_finite(values);
+        }
         &self.evidence
     }
 }
+
+const ASCEND: &str = "The users of a column must ascend.";
 
 impl Lists<'_> {
     /// Where the matrix' columns of a query's list begin, whose users must lie below `user_count`.
@@ -153,9 +162,10 @@ impl Lists<'_> {
             while at < end {
                 let user = matrix.columns.get(at);
                 if user >= users.end {
+                    require(user <= matrix.columns.get(end - 1), ASCEND);
                     break;
                 }
-                require(user >= users.start, "The users of a column must ascend.");
+                require(user >= users.start, ASCEND);
                 for n in 0..N {
                     out[n * CHUNK + user - users.start] += weight * values[n].map_or(1.0, |values| values[at]);
                 }
@@ -185,7 +195,7 @@ impl Work for FindEvidence<'_> {
             if call.stopped() {
                 return;
             }
-            unsafe { finder.next::<S>(&users) };
+            unsafe { finder.next::<S>(&users, call) };
             for query in block.clone() {
                 for (kind, values) in finder.find(query, &users).chunks(CHUNK).enumerate() {
                     let first = (query * KINDS + kind) * user_count;
@@ -230,6 +240,7 @@ impl Work for RankUsers<'_> {
         let masks = self.masks.iter().flatten();
         require(masks.clone().all(|mask| mask.len() * 8 >= user_count), "A mask needs a bit for each user.");
         let result_count = self.result_starts.get(query_count);
+        require(self.forms.len() * result_count <= self.out.len(), "out must have room for every list.");
         let mut finder = Finder::new(&self.evidence, block.clone());
         let lists =
             |query| Best::new(self.result_starts.range(query, result_count).len(), user_count, f32::NEG_INFINITY);
@@ -237,7 +248,7 @@ impl Work for RankUsers<'_> {
         // What is beyond the last user is no better than any floor.
         let mut scores = Aligned([f32::NEG_INFINITY; CHUNK]);
         for users in self.evidence.chunks() {
-            unsafe { finder.next::<S>(&users) };
+            unsafe { finder.next::<S>(&users, call) };
             scores.0[users.len()..].fill(f32::NEG_INFINITY);
             for (n, query) in block.clone().enumerate() {
                 if call.stopped() {
@@ -255,9 +266,12 @@ impl Work for RankUsers<'_> {
         let mut spare = vec![];
         for (n, lists) in lists.iter_mut().enumerate() {
             for (query, best) in block.clone().zip(lists) {
+                if call.stopped() {
+                    return;
+                }
                 let results = self.result_starts.range(query, result_count);
                 let (from, to) = (n * result_count + results.start, n * result_count + results.end);
-                let count = best.write(self.out.range(from, to), &mut spare);
+                let count = best.write(self.out.range(from, to), &mut spare, call);
                 self.counts.range(n * query_count + query, n * query_count + query + 1)[0] = count as u32;
                 for (to, key) in self.log_scores.range(from, to).iter_mut().zip(&best.keys) {
                     *to = score_of(*key);
@@ -311,6 +325,7 @@ impl RankForm<'_> {
             let kind = self.evidence.get(term);
             require(kind < KINDS, "There is no such evidence.");
             let offset = self.offsets[term * query_count + query];
+            require(offset > 0.0 && offset.is_normal(), "Offsets must be positive numbers.");
             for (out, value) in out.iter_mut().zip(&evidence[kind * CHUNK..]) {
                 *out += weight * ln(value + offset);
             }

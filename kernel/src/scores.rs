@@ -9,6 +9,7 @@ use std::ops::Range;
 /// Users that are scored with all queries while their factors are in the cache: whole tiles of each instruction set.
 pub const USERS: usize = 96;
 pub const FINITE: &str = "Factors and weights must be finite numbers.";
+pub const NOT_NEGATIVE: &str = "Weights must be finite numbers, not negative.";
 
 /// PANEL columns of item factors: either of as many queries with one item, or of one query with a set of items.
 pub struct Panel {
@@ -107,11 +108,11 @@ impl Work for ScoreUsers<'_> {
         let query_count = self.query_starts.len().saturating_sub(1);
         let panels = panels(self.rows, self.query_starts, width, 0..query_count);
         let block = call.range(&self.blocks, user_count);
-        unsafe { affinities::<S>(self.users, width, &panels, block, &self.out, user_count, 0) };
+        unsafe { affinities::<S>(self.users, width, &panels, block, &self.out, user_count, call) };
     }
 }
 
-/// out[(query - first_query) * step + user] = affinity of each user of the block to each query of the panels.
+/// out[n * step + user] = affinity of each user of the block to the n-th query of the panels.
 #[inline(always)]
 pub unsafe fn affinities<S: Simd>(
     users: &[f32],
@@ -120,10 +121,14 @@ pub unsafe fn affinities<S: Simd>(
     block: Range<usize>,
     out: &Out<f32>,
     step: usize,
-    first_query: usize,
+    call: &Call,
 ) {
+    let Some(first_query) = panels.first().map(|panel| panel.queries.start) else { return };
     let mut scores = Aligned([[0.0; PANEL]; USERS]);
     for first in block.clone().step_by(USERS) {
+        if call.stopped() {
+            return;
+        }
         let last = block.end.min(first + USERS);
         let scores = &mut scores.0[..last - first];
         let next = rows_from(users, last * width, width);

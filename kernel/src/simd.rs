@@ -51,8 +51,8 @@ pub fn available() -> Vec<&'static str> {
         names.insert(0, "avx512");
         if is_x86_feature_detected!("avx512bf16") {
             // AMD's processors multiply a vector of bfloat16 in the time of one of float32, Intel's take longer.
-            let is_amd = std::arch::x86_64::__cpuid(0).ebx == u32::from_le_bytes(*b"Auth");
-            names.insert(usize::from(!is_amd), "avx512bf16");
+            // Only AMD's have SSE4a.
+            names.insert(usize::from(!is_x86_feature_detected!("sse4a")), "avx512bf16");
         }
     }
     names

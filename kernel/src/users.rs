@@ -5,7 +5,7 @@
 
 use crate::best::Best;
 use crate::door::{Call, In, Indexes, Out, require, width_of};
-use crate::scores::{FINITE, Panel, USERS, panels, require_finite, rows_from, score};
+use crate::scores::{NOT_NEGATIVE, Panel, USERS, panels, require_finite, rows_from, score};
 use crate::simd::{Simd, Work};
 use crate::tile::{Aligned, Left, PANEL, Row, multiply, part};
 use napi_derive::napi;
@@ -41,6 +41,9 @@ const LOOK_SHARE: usize = 128;
 /// lengths and margins, which are rounded too.
 const ROUNDING: f32 = 0.0041;
 const SPARE: f32 = 1.02;
+/// Added to each sum of squares: where factors are so small that float32 loses their squares, or these instructions a
+/// product, margins are the larger and more users pass.
+const TINY: f32 = 1e-30;
 
 impl Work for TopUsers<'_> {
     #[inline(always)]
@@ -51,7 +54,10 @@ impl Work for TopUsers<'_> {
         require(user_count * width <= self.users.len(), "users must have a row for each user.");
         require(result_count <= user_count, "resultCount must not exceed the users.");
         require(self.forms.iter().flatten().all(|all| all.len() >= user_count), "Every user needs a weight.");
-        require(self.forms.iter().flatten().all(|all| all.iter().all(|weight| weight.is_finite())), FINITE);
+        let is_good = |weight| (0.0..f32::INFINITY).contains(weight);
+        require(self.forms.iter().flatten().all(|all| all.iter().all(is_good)), NOT_NEGATIVE);
+        let size = self.forms.len() * query_count * result_count;
+        require(size <= self.out.len(), "out must have room for every list.");
         require(
             self.masks.iter().flatten().all(|mask| mask.len() * 8 >= user_count),
             "A mask needs a bit for each user.",
@@ -88,7 +94,7 @@ impl Work for TopUsers<'_> {
             }
             let place = n / block.len() * query_count + block.start + n % block.len();
             let out = self.out.range(place * result_count, (place + 1) * result_count);
-            self.counts.range(place, place + 1)[0] = list.write(out, &mut spare) as u32;
+            self.counts.range(place, place + 1)[0] = list.write(out, &mut spare, call) as u32;
             list.keys = vec![];
         }
     }
@@ -243,7 +249,7 @@ fn rounded_panel(factors: &[Aligned<Row>]) -> Vec<Aligned<Row>> {
         Aligned(std::array::from_fn(|j| f32::from_bits(pair(j))))
     });
     let margin = |j: usize| {
-        let (mut squares, mut errors) = (0.0, 0.0);
+        let (mut squares, mut errors) = (TINY, 0.0);
         for y in factors.iter().map(|row| row.0[j]) {
             squares += y * y;
             errors += (y - f32::from_bits(nearest(y) << 16)).powi(2);
@@ -267,6 +273,6 @@ unsafe fn round_rows<S: Simd>(rows: &[f32], width: usize, out: &mut [f32]) {
         for k in (0..width).step_by(32) {
             unsafe { S::round(x[k..].as_ptr(), out[k / 2..].as_mut_ptr()) };
         }
-        out[width / 2] = f32::from_bits(nearest(unsafe { S::sums(squares) }[0].sqrt()));
+        out[width / 2] = f32::from_bits(nearest((unsafe { S::sums(squares) }[0] + TINY).sqrt()));
     }
 }

@@ -177,6 +177,35 @@ for (const [name, make] of verbs) {
   })
 }
 
+test('what would take more memory than any machine has is refused', { skip }, () => {
+  const many = 1_000_000
+  const counted = Uint32Array.from({ length: many + 1 }, (_, n) => n)
+  const ridge = {
+    ...good.neighbourRidge!(),
+    // One user who has everything, and each item has only that user.
+    ...{ starts: Uint32Array.of(0, many), columns: counted.subarray(0, many) },
+    ...{ itemStarts: counted, itemColumns: new Uint32Array(many) },
+    ...{ blocks: Uint32Array.of(0, 1), items: Uint32Array.of(0), neighbourCount: 2 ** 32 - 1 },
+  }
+  assert.throws(() => native.neighbourRidge!(ridge, 0, shared()), /neighbourCount/)
+  const starts = new Uint32Array(many + 1)
+  const asked = {
+    ...{ ...good.findEvidence!(), blocks: Uint32Array.of(0, many), queryStarts: starts },
+    ...{ nearStarts: starts, ownedStarts: starts, traitsStarts: starts },
+  }
+  assert.throws(() => native.findEvidence!(asked, 0, shared()), /queries at a time/)
+})
+
+test('a verb that is to stop writes no results', { skip }, () => {
+  const stopped = Int32Array.of(0, 1, 0)
+  // The others have blocks of a millisecond.
+  for (const name of Object.keys(good).filter((verb) => !/principalAxes|rotateRows/.test(verb))) {
+    const args = good[name]!()
+    native[name]!(args, 0, stopped)
+    assert.deepEqual(args, good[name]!(), name)
+  }
+})
+
 test('an array that is written must not be one that is read', { skip }, () => {
   const solve = good.solveRows!()
   assert.throws(() => native.solveRows!({ ...solve, rows: solve.fixed }, 0, shared()), /overlaps/)

@@ -97,8 +97,35 @@ for (const instructions of nativeInstructions())
     const asked = await askForItems(reference, fitted, [Uint32Array.of(7)], signal)
     fitted.pairs.byItem.columns.reverse()
     await assert.rejects(findEvidence(kernel, fitted, asked, signal), /must ascend/)
+    fitted.pairs.byItem.columns.reverse()[fitted.pairs.byItem.starts[7]! + 2] = 40_000
+    await assert.rejects(findEvidence(kernel, fitted, asked, signal), /must ascend/)
     fitted.pairs.byItem.columns.fill(40_000)
     await assert.rejects(findEvidence(kernel, fitted, asked, signal), /past the users/)
+  })
+
+for (const instructions of ['reference', ...nativeInstructions()] as const)
+  test(`${instructions}: evidence that is not finite and offsets that have no logarithm are refused`, async () => {
+    const kernel = testKernel(instructions)
+    const fitted = await fittedOf(reference, randomPairs(300, 60, 12))
+    const asked = await askForItems(reference, fitted, [Uint32Array.of(7)], signal)
+    const [request] = asked.map((each) => ({ asked: each, resultCount: 5, mask: undefined }))
+    const rank = (offset: number) => {
+      const terms = [{ feature: 'own', offset, weight: 1 } as const]
+      return rankUsers(kernel, fitted, [request!], [{ name: 'own', terms }], signal)
+    }
+    for (const offset of [0, -1, Number.NaN, Number.POSITIVE_INFINITY])
+      await assert.rejects(rank(offset), /Offsets must be positive numbers/)
+    for (const bad of [Number.NaN, -Number.NaN, Number.POSITIVE_INFINITY]) {
+      fitted.history.counts.fill(bad)
+      await assert.rejects(findEvidence(kernel, fitted, asked, signal), /must be finite numbers/)
+      await assert.rejects(rank(1), /must be finite numbers/)
+    }
+    fitted.history.counts.fill(-1)
+    await rank(1)
+    fitted.features.events.fill(Number.NaN)
+    const terms = [{ feature: 'events', weight: 1 } as const]
+    const ranked = rankUsers(kernel, fitted, [request!], [{ name: 'events', terms }], signal)
+    await assert.rejects(ranked, /must be finite numbers/)
   })
 
 /** All that is made of pairs as events an hour apart; item n has the trait n % 7. */

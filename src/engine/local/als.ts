@@ -35,8 +35,11 @@ export type SolveArgs = {
 }
 
 /** Squared residual, relative to the right side's, at which a float32 solution cannot get better. */
-const exactly = 1e-14
-export const notFinite = 'Factors and weights must be finite numbers, weights not negative.'
+const exactly = 1e-13
+/** The smallest of float32 that has all its digits. */
+export const smallest = 2 ** -126
+export const notFinite = 'Factors and weights must be finite numbers.'
+export const negativeWeights = 'Weights must be finite numbers, not negative.'
 
 /** Fills one block of rows with uniform numbers of mean 0 and this deviation, each block from its own stream. */
 export function initRows(args: InitArgs, block: number): void {
@@ -95,10 +98,12 @@ function scratchOf(width: number): Scratch {
  * row of n pairs is exact after n steps: most users after a few.
  */
 function solveRow(args: SolveArgs, row: number, ridge: number, scratch: Scratch): void {
-  const { rows, width } = args
+  const { rows, width, weights } = args
   const { base, x, residual, scaled, direction, product } = scratch
+  const [from, to] = [args.starts[row]!, args.starts[row + 1]!]
+  if (weights?.subarray(from, to).some((weight) => !(weight >= 0))) throw new Error(negativeWeights)
   // A row that its steps solve exactly needs no good start.
-  if (args.starts[row + 1]! - args.starts[row]! <= (args.steps ?? 0)) x.fill(0)
+  if (to - from <= (args.steps ?? 0)) x.fill(0)
   else rotate(rows, row * width, args.axes, x)
   for (let k = 0; k < width; k++) {
     base[k] = args.alpha0 * args.gram[k]! + ridge
@@ -108,8 +113,8 @@ function solveRow(args: SolveArgs, row: number, ridge: number, scratch: Scratch)
   let norm = scale(residual, base, scaled)
   if (!(norm >= 0 && norm < Infinity)) throw new Error(notFinite)
   direction.set(scaled)
-  const enough = args.steps === undefined ? exactly * norm : 0
-  const stepsMax = args.steps ?? 2 * width
+  const enough = Math.max(args.steps === undefined ? exactly * norm : 0, smallest)
+  const stepsMax = Math.min(args.steps ?? Infinity, 2 * width)
   for (let step = 0; step < stepsMax && norm > enough; step++) {
     for (let k = 0; k < width; k++) product[k] = -base[k]! * direction[k]!
     addObserved(args, row, direction, 0, product)

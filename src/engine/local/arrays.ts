@@ -23,7 +23,7 @@ export const sharedBytes = (size: number) => new Uint8Array(sharedBuffer(size))
 
 /**
  * Shared arrays made by some work. V8 does not count them and may collect them hours after the last use: whoever did
- * the work ends it with `end()`, after which the arrays hold zeros, or nothing.
+ * the work ends it with `end()`, after which the whole pages of the arrays hold zeros.
  */
 export type Memory = { during<Result>(work: () => Result): Result; end(): Promise<void> }
 

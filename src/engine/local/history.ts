@@ -1,3 +1,5 @@
+import { stoppedAt } from './verbs.ts'
+
 /** Halves of weight that decayed counts of a user's events have, in horizons. */
 const halfLives = [0.25, 0.5, 1, 2, 4, 8, 16] as const
 /** Half-life of a user's events with one item, in horizons. */
@@ -35,6 +37,8 @@ export function pairHistory(
     itemEvents: Float64Array
     itemVolumes: Float64Array
   },
+  _block: number,
+  shared: Int32Array,
 ): void {
   const { eventItems, times, begins, ends, itemStarts, counts, recents, newer, newest } = args
   const { itemEvents, itemVolumes } = args
@@ -44,6 +48,7 @@ export function pairHistory(
   const seenBy = new Int32Array(itemCount).fill(-1)
   const decay = Math.LN2 / (pairHalfLife * args.horizon)
   for (let user = 0; user < begins.length; user++) {
+    if (stoppedAt(user, shared)) return
     const [begin, end] = [begins[user]!, ends[user]!]
     const slower = weightByAge(shares.newer, end - begin)
     const faster = weightByAge(shares.newest, end - begin)
@@ -121,10 +126,10 @@ export type TraitArgs = Pick<HistoryArgs, 'begins' | 'ends'> & {
 }
 
 /** traitStarts = where the users of each trait of items begin in `traitColumns`. */
-export function traitSizes(args: TraitArgs): void {
+export function traitSizes(args: TraitArgs, _block: number, shared: Int32Array): void {
   const { traitStarts } = args
   const seenBy = new Int32Array(traitStarts.length).fill(-1)
-  eachTrait(args, (trait, user) => {
+  eachTrait(args, shared, (trait, user) => {
     if (seenBy[trait] !== user) traitStarts[trait + 1]!++
     seenBy[trait] = user
   })
@@ -142,11 +147,13 @@ export function traitColumns(
     traitShares: Float32Array
     traitNewer: Float32Array
   },
+  _block: number,
+  shared: Int32Array,
 ): void {
   const { traitStarts, traitUsers, traitShares, traitNewer } = args
   const next = traitStarts.slice()
   const seenBy = new Int32Array(traitStarts.length).fill(-1)
-  eachTrait(args, (trait, user, share, newer) => {
+  eachTrait(args, shared, (trait, user, share, newer) => {
     if (seenBy[trait] !== user) traitUsers[next[trait]!++] = user
     seenBy[trait] = user
     traitShares[next[trait]! - 1]! += share
@@ -156,9 +163,10 @@ export function traitColumns(
 
 type Visit = (trait: number, user: number, share: number, newer: number) => void
 
-function eachTrait(args: TraitArgs, visit: Visit): void {
+function eachTrait(args: TraitArgs, shared: Int32Array, visit: Visit): void {
   const { begins, ends, eventItems, itemTraitStarts, itemTraits } = args
   for (let user = 0; user < begins.length; user++) {
+    if (stoppedAt(user, shared)) return
     const [begin, end] = [begins[user]!, ends[user]!]
     const slower = weightByAge(shares.newer, end - begin)
     const all = (1 - slower ** (end - begin)) / (1 - slower)

@@ -1,3 +1,5 @@
+import { stoppedAt } from './verbs.ts'
+
 export type JoinArgs = {
   /** Ids as JSON texts, a line each; line k begins at byte offsets[k] and ends before offsets[k + 1]. */
   lines: Uint8Array
@@ -30,16 +32,17 @@ export function joinIds({ lines, offsets, users, out, written }: JoinArgs): void
  * Finds where each line of `lines` begins, and the end of the last; `offsets` has one element more than lines. Puts the
  * bytes of the longest line into `longest[0]`.
  */
-export function lineStarts(args: {
-  lines: Uint8Array
-  offsets: Uint32Array
-  longest: Uint32Array
-}): void {
+export function lineStarts(
+  args: { lines: Uint8Array; offsets: Uint32Array; longest: Uint32Array },
+  _block: number,
+  shared: Int32Array,
+): void {
   const { lines, offsets, longest } = args
   let line = 0
   let most = 1
   for (let at = 0; at < lines.length; at++) {
     if (lines[at] !== newline) continue
+    if (stoppedAt(line, shared)) return
     most = Math.max(most, at + 1 - offsets[line]!)
     offsets[++line] = at + 1
   }

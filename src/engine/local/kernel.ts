@@ -49,7 +49,8 @@ export type EventRanges = {
 /**
  * The heavy loops behind coarse verbs, shared arrays in and out, on worker threads and in whichever code these run:
  * the native kernel or its TypeScript twin. Every result is the same bits for any number of threads. All reject with
- * `signal.reason` within 50 ms when aborted, and with an error when an argument is out of range or not finite.
+ * `signal.reason` when aborted, and with an error when an argument is out of range or not finite. An abort takes 50 ms
+ * at most, but for lists of millions of users, which are cut at once, and in the twins, which end their block.
  */
 export type Kernel = {
   /** Threads that blocks of work are for. */
@@ -211,7 +212,7 @@ export function threadKernel(threads: Threads, threadCount: number): Kernel {
       const resultCount = Math.min(options.resultCount, users.rowCount)
       const out = sharedInts(forms.length * queries.length * resultCount)
       const counts = sharedInts(forms.length * queries.length)
-      const bytes = 8 * forms.length * Math.min(users.rowCount, 2 * resultCount)
+      const bytes = 8 * forms.length * Math.min(users.rowCount, 2 * resultCount + 4096)
       const asked = queryArgs(users, items, queries)
       const blocks = queryBlocks(asked.queryStarts, Math.floor(topBlockBytes / bytes), threadCount)
       const args = {

@@ -51,7 +51,10 @@ function load(): { addon: Addon | undefined; missing: string } {
     return { addon: createRequire(import.meta.url)(path) as Addon, missing: '' }
   } catch (error) {
     const [line] = (error as Error).message.split('\n')
-    return { addon: undefined, missing: `the native kernel cannot be loaded: ${line}` }
+    return {
+      addon: undefined,
+      missing: `the native kernel cannot be loaded: ${line}; node ${buildPath} builds it anew`,
+    }
   }
 }
 

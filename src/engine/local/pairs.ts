@@ -1,3 +1,5 @@
+import { stoppedAt } from './verbs.ts'
+
 /** Sorted events of some users: event positions `begins[k]..ends[k])` of the k-th user become row k. */
 export type PairsOfEventsArgs = {
   eventItems: Uint32Array
@@ -18,16 +20,17 @@ export type PairsOfEventsArgs = {
 }
 
 /** Events -> different (user, item) pairs by user and by item; a pair weighs as much as its heaviest event. */
-export function pairsOfEvents(args: PairsOfEventsArgs): void {
-  pairsByUser(args)
-  transpose(args)
+export function pairsOfEvents(args: PairsOfEventsArgs, _block: number, shared: Int32Array): void {
+  pairsByUser(args, shared)
+  transpose(args, shared)
 }
 
-function pairsByUser(args: PairsOfEventsArgs): void {
-  const { eventItems, eventWeights, begins, ends, starts, columns, weights } = args
+function pairsByUser(args: PairsOfEventsArgs, shared: Int32Array): void {
+  const { eventItems, eventWeights, begins, ends, starts, columns, weights, itemStarts } = args
   const seenAt = new Int32Array(args.itemCount).fill(-1)
   let size = 0
   for (let row = 0; row < begins.length; row++) {
+    if (stoppedAt(row, shared)) return
     const rowStart = size
     starts[row] = rowStart
     for (let event = begins[row]!; event < ends[row]!; event++) {
@@ -37,6 +40,7 @@ function pairsByUser(args: PairsOfEventsArgs): void {
         at = size++
         seenAt[item] = at
         columns[at] = item
+        itemStarts[item + 1]!++
       }
       if (weights !== undefined) weights[at] = Math.max(weights[at]!, eventWeights![event]!)
     }
@@ -44,13 +48,12 @@ function pairsByUser(args: PairsOfEventsArgs): void {
   starts[begins.length] = size
 }
 
-function transpose(args: PairsOfEventsArgs): void {
+function transpose(args: PairsOfEventsArgs, shared: Int32Array): void {
   const { begins, starts, columns, weights, itemStarts, itemColumns, itemWeights } = args
-  const size = starts[begins.length]!
-  for (let at = 0; at < size; at++) itemStarts[columns[at]! + 1]!++
   for (let item = 0; item < args.itemCount; item++) itemStarts[item + 1]! += itemStarts[item]!
   const next = itemStarts.slice()
   for (let row = 0; row < begins.length; row++) {
+    if (stoppedAt(row, shared)) return
     for (let at = starts[row]!; at < starts[row + 1]!; at++) {
       const to = next[columns[at]!]!++
       itemColumns[to] = row

@@ -1,4 +1,5 @@
 import { type EvidenceFeature, evidenceFeatures } from '../engine.ts'
+import { notFinite, smallest } from './als.ts'
 import { affinities, type QueryArgs } from './scores.ts'
 import { selectTop } from './topUsers.ts'
 import { sharedSlots } from './verbs.ts'
@@ -66,6 +67,12 @@ function evidenceOf(args: EvidenceArgs, query: number, out: Float32Array): void 
   spread(traits, query, traitUsers, args.traitShares, part('profile'))
   spread(traits, query, traitUsers, args.traitNewer, part('profileNewer'))
   for (let at = 0; at < out.length; at++) if (out[at]! < 0) out[at] = 0
+  requireFinite(out)
+}
+
+function requireFinite(values: Float32Array): void {
+  for (let at = 0; at < values.length; at++)
+    if (!Number.isFinite(values[at])) throw new Error(notFinite)
 }
 
 /** out[u] += sum over the query's list of weight x matrix[column, u] */
@@ -146,7 +153,10 @@ function logScoresOf(
     const from = indexes[term]! * out.length
     const weight = weights[term]!
     const offset = offsets[term * queryCount + query]!
+    if (!(offset >= smallest && offset < Infinity))
+      throw new Error('Offsets must be positive numbers.')
     for (let user = 0; user < out.length; user++)
       out[user]! += weight * Math.log(evidence[from + user]! + offset)
   }
+  requireFinite(out)
 }

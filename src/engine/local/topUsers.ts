@@ -1,4 +1,4 @@
-import { notFinite } from './als.ts'
+import { negativeWeights } from './als.ts'
 import { isIn } from './masks.ts'
 import { affinities, type QueryArgs } from './scores.ts'
 import { sharedSlots } from './verbs.ts'
@@ -82,7 +82,8 @@ const allowed = (mask: Uint8Array | null, user: number) => mask === null || isIn
 
 /** out = scores, positive ones times the user's weight. */
 function weigh(scores: Float32Array, weights: Float32Array | null, out: Float32Array): void {
-  if (weights?.some((weight) => !Number.isFinite(weight))) throw new Error(notFinite)
+  if (weights?.some((weight) => !(weight >= 0 && weight < Infinity)))
+    throw new Error(negativeWeights)
   for (let user = 0; user < out.length; user++) {
     const score = scores[user]!
     out[user] = weights !== null && score > 0 ? score * weights[user]! : score

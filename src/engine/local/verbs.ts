@@ -18,3 +18,7 @@ export type ThreadReply = { call: number; error?: unknown }
 export type ThreadData = { instructions: Instructions }
 
 export const sharedSlots = { next: 0, stopped: 1, finished: 2 } as const
+
+/** Whether a run is to stop, for many small steps: looks at every 4096th. */
+export const stoppedAt = (step: number, shared: Int32Array): boolean =>
+  step % 4096 === 0 && Atomics.load(shared, sharedSlots.stopped) === 1
