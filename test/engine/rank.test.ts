@@ -111,7 +111,13 @@ for (const instructions of ['reference', ...nativeInstructions()] as const)
     const [request] = asked.map((each) => ({ asked: each, resultCount: 5, mask: undefined }))
     const rank = (offset: number) => {
       const terms = [{ feature: 'own', offset, weight: 1 } as const]
-      return rankUsers(kernel, fitted, [request!], [{ name: 'own', terms }], signal)
+      return rankUsers(
+        kernel,
+        fitted,
+        [request!],
+        [{ name: 'own', terms, calibration: [] }],
+        signal,
+      )
     }
     for (const offset of [0, -1, Number.NaN, Number.POSITIVE_INFINITY])
       await assert.rejects(rank(offset), /Offsets must be positive numbers/)
@@ -124,7 +130,13 @@ for (const instructions of ['reference', ...nativeInstructions()] as const)
     await rank(1)
     fitted.features.events.fill(Number.NaN)
     const terms = [{ feature: 'events', weight: 1 } as const]
-    const ranked = rankUsers(kernel, fitted, [request!], [{ name: 'events', terms }], signal)
+    const ranked = rankUsers(
+      kernel,
+      fitted,
+      [request!],
+      [{ name: 'events', terms, calibration: [] }],
+      signal,
+    )
     await assert.rejects(ranked, /must be finite numbers/)
   })
 
