@@ -12,8 +12,8 @@ const attributeQueriesMax = 300
 /** Bound on dot products of one evaluation over attribute values. */
 const attributeDotsMax = 150_000_000
 const normaliserItems = 500
-/** Sets that are learned from, and the most that a line may name. */
-const setCount = 100
+/** Sets that are learned from: evidence of large ones costs much. Lines name as many items at most. */
+const setCount = 50
 const setSizeMax = 1000
 
 /** z: every user's sum of max(0, x.y) over 500 seeded random items. */
@@ -68,7 +68,7 @@ export function attributeQueries(all: Uint32Array[], train: Pairs, test: Pairs, 
   return { queries, sets }
 }
 
-/** So many seeded random sets of 2 to 1,000 items, of all orders of size alike. */
+/** Seeded random sets of 2 to 1,000 items, of all orders of size alike. */
 export function randomSets(itemCount: number, seed: number): Uint32Array[] {
   const draw = random(seed, 4)
   const sizeMax = Math.min(setSizeMax, itemCount)
