@@ -78,7 +78,9 @@ export async function learn(
     actual: placesOf(queries[n]!.actual, some),
     asked: asked[n]!,
   })).filter(({ actual }) => actual.length > 0)
-  const metrics = await evaluate(kernel, some.known, compared, scores, signal)
+  // One alone needs no comparison.
+  const metrics =
+    scores.length > 1 ? await evaluate(kernel, some.known, compared, scores, signal) : []
   const best = scores[bestOf(metrics.map(({ recalls }) => recalls))]!
   let score = best
   if (heldOut.sets) {
@@ -87,10 +89,7 @@ export async function learn(
   }
   return {
     score,
-    candidates: scores.map((score, n) => {
-      const { recall, hits } = metrics[n]!
-      return { ...score, recall, hits }
-    }),
+    candidates: metrics.map(({ recall, hits }, n) => ({ ...scores[n]!, recall, hits })),
   }
 }
 
