@@ -1,5 +1,5 @@
-//! The best users of each query by a learned score: log score = level of the query + sum of weight x feature of the
-//! user + sum of weight x log(evidence + offset).
+//! The best users of each query by a learned score: log score = sum of weight x feature of the user + sum of weight x
+//! log(evidence + offset).
 
 use crate::best::{Best, score_of};
 use crate::door::{Call, In, Indexes, Out, require, width_of};
@@ -210,7 +210,6 @@ impl Work for FindEvidence<'_> {
 /// How users are ranked: each term is a kind of evidence, its weight, and an offset for each query.
 #[napi(object, object_to_js = false)]
 pub struct RankForm<'a> {
-    pub levels: In<'a, f32>,
     pub user_weights: In<'a, f32>,
     pub evidence: Indexes<'a>,
     pub weights: In<'a, f32>,
@@ -230,6 +229,8 @@ pub struct RankUsers<'a> {
     pub out: Out<'a, u32>,
     pub log_scores: Out<'a, f32>,
     pub counts: Out<'a, u32>,
+    /// Forms x queries: log of the sum of all users' scores, allowed or not.
+    pub log_sums: Out<'a, f64>,
 }
 
 impl Work for RankUsers<'_> {
@@ -245,6 +246,8 @@ impl Work for RankUsers<'_> {
         let lists =
             |query| Best::new(self.result_starts.range(query, result_count).len(), user_count, f32::NEG_INFINITY);
         let mut lists: Vec<Vec<Best>> = self.forms.iter().map(|_| block.clone().map(lists).collect()).collect();
+        let sum = LogSum { most: f32::NEG_INFINITY, sum: 0.0 };
+        let mut sums = vec![sum; self.forms.len() * block.len()];
         // What is beyond the last user is no better than any floor.
         let mut scores = Aligned([f32::NEG_INFINITY; CHUNK]);
         for users in self.evidence.chunks() {
@@ -255,10 +258,11 @@ impl Work for RankUsers<'_> {
                     return;
                 }
                 let evidence = finder.find(query, &users);
-                for (form, lists) in self.forms.iter().zip(&mut lists) {
+                for (k, (form, lists)) in self.forms.iter().zip(&mut lists).enumerate() {
                     let own = &mut scores.0[..users.len()];
                     form.score(query, query_count, &self.evidence.features, evidence, &users, own);
                     require_finite(own);
+                    sums[k * block.len() + n].add(&scores.0);
                     unsafe { add_allowed::<S>(&mut lists[n], &scores.0, users.start, self.masks[query]) };
                 }
             }
@@ -277,6 +281,8 @@ impl Work for RankUsers<'_> {
                     *to = score_of(*key);
                 }
                 best.keys = vec![];
+                let at = n * query_count + query;
+                self.log_sums.range(at, at + 1)[0] = sums[n * block.len() + query - block.start].log();
             }
         }
     }
@@ -311,11 +317,10 @@ impl RankForm<'_> {
         users: &Range<usize>,
         out: &mut [f32],
     ) {
-        require(self.levels.len() == query_count, "Every query needs a level.");
         require(self.user_weights.len() == features.len(), "Every feature of the users needs a weight.");
         require(features.iter().all(|values| values.len() >= users.end), "Every user needs its features.");
         require(self.offsets.len() == self.weights.len() * query_count, "Every term needs an offset for each query.");
-        out.fill(self.levels[query]);
+        out.fill(0.0);
         for (weight, values) in self.user_weights.iter().zip(features) {
             for (out, value) in out.iter_mut().zip(&values[users.clone()]) {
                 *out += weight * value;
@@ -354,4 +359,56 @@ fn ln(x: f32) -> f32 {
         p = p * m + c;
     }
     m * m * m * p - 0.5 * m * m + m + exponent as f32 * std::f32::consts::LN_2
+}
+
+/// The log of a sum of exponentials, relative to the largest so far.
+#[derive(Clone, Copy)]
+struct LogSum {
+    most: f32,
+    sum: f64,
+}
+
+impl LogSum {
+    /// Adds exp of each, some of which must be finite; of those beyond the last user hardly anything is added.
+    #[inline(always)]
+    fn add(&mut self, logs: &[f32; CHUNK]) {
+        let mut most = [self.most; LANES];
+        for logs in logs.as_chunks::<LANES>().0 {
+            for (most, log) in most.iter_mut().zip(logs) {
+                *most = if *log > *most { *log } else { *most };
+            }
+        }
+        let most = most.into_iter().fold(self.most, f32::max);
+        let mut sums = [0.0; LANES];
+        for logs in logs.as_chunks::<LANES>().0 {
+            for (sum, log) in sums.iter_mut().zip(logs) {
+                *sum += exp(log - most);
+            }
+        }
+        let before = self.sum * f64::from(self.most - most).exp();
+        self.sum = before + sums.iter().map(|sum| f64::from(*sum)).sum::<f64>();
+        self.most = most;
+    }
+
+    fn log(self) -> f64 {
+        f64::from(self.most) + self.sum.ln()
+    }
+}
+
+/// Sums that go on side by side, on every instruction set as many.
+const LANES: usize = 16;
+
+/// e^x of x <= 0 to float32, made like `ln`; below -87 it is that of -87.
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    /// Added and taken away, it rounds.
+    const ROUND: f32 = 12_582_912.0;
+    let x = if x > -87.0 { x } else { -87.0 };
+    let n = x * std::f32::consts::LOG2_E + ROUND - ROUND;
+    let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
+    let mut p = 1.987_569_1e-4f32;
+    for c in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
+        p = p * r + c;
+    }
+    (p * r * r + r + 1.0) * f32::from_bits(((n as i32 + 127) << 23) as u32)
 }

@@ -43,7 +43,7 @@ export type Run = {
 
 /** What is learned, as written to `model.json` in the model folder. Bytes depend on plan and snapshot only. */
 export type ModelDocument = {
-  formatVersion: 6
+  formatVersion: 7
   plan: TrainingPlan
   userCount: number
   /** Items with events; `coldItemCount` more are in the Items dataset only. */
@@ -58,6 +58,8 @@ export type ModelDocument = {
   coldScore?: Score
   /** Of models for single items: what ranks users for sets of them. */
   setScore?: Score
+  /** log of the interactions of all users that are expected with an item = sum of weight x feature. */
+  demand: QueryTerm[]
   /** The candidates of `score` on the validation events, for people who ask why. */
   candidates: (Score & { recall: number; hits: number })[]
   /** Where times tell: the log of a user's events in the horizon, a linear function of its history (`userHistory`). */
@@ -69,16 +71,16 @@ export type ModelDocument = {
 }
 
 /**
- * log score = sum of weight x term. A term is log(evidence + offset) for what is known of a user and a query together
- * (`relative` offsets are multiplied by the query's share of all events), the log of a feature of the user or of the
- * query, or 1. The score is the rate of a Poisson regression: 1 - exp(-score) is the probability that the user acts.
- * log(expected interactions / score) = sum of weight x feature over `calibration`.
+ * log score = level of the query + sum of weight x term. A term is log(evidence + offset) for what is known of a user and
+ * a query together (`relative` offsets are multiplied by the query's share of all events), or a feature of the user. By
+ * its level the expected interactions of all users add up to the query's demand, and 1 - exp(-score) is the probability
+ * that the user acts: log(expected interactions / score) = sum of weight x feature over `calibration`, but at least 0.
  */
 export type Score = { name: string; terms: ScoreTerm[]; calibration: QueryTerm[] }
 export type ScoreTerm =
   | { feature: EvidenceFeature; offset: number; relative?: true; weight: number }
   | { feature: UserFeature; weight: number }
-  | QueryTerm
+/** A feature of a query alone, or 1. */
 export type QueryTerm = { feature: QueryFeature | 'constant'; weight: number }
 
 /**

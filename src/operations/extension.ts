@@ -108,6 +108,7 @@ export type Model = {
   attributes: AttributeColumn[]
   foresees: string
   horizonDays: number
+  demand: ScoreTerm[]
   calibration: ScoreTerm[]
   coldScore?: Score
   setScore?: Score

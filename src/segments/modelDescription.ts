@@ -13,5 +13,6 @@ export function modelDescription(document: ModelDocument) {
     horizonDays: plan.horizonDays,
     foresees: document.foresees,
     calibration: score.calibration,
+    demand: document.demand,
   }
 }

@@ -281,7 +281,7 @@ for (const instructions of sets) {
         setTimeout(() => {
           aborted = performance.now()
           controller.abort(new Error('enough'))
-        }, 40)
+        }, 15)
         await assert.rejects(work, /enough/, `${name} ended before it was stopped`)
         return performance.now() - aborted
       }

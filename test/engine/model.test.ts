@@ -76,6 +76,28 @@ test('a segment orders users by the learned score, which an explanation splits i
   }
 })
 
+test('what is expected of sets of items adds up, and nobody is likelier to act than to have interactions', async (t) => {
+  const { folder, duck, engine } = await bench(t)
+  const snapshot = await twoCommunities(folder, duck)
+  const path = join(folder, 'model')
+  await engine.train(plan, snapshot, path, quiet)
+  const model = await engine.open(path, quiet.signal)
+  const { itemCount } = model.document
+  const allOf = async (items: Uint32Array) => {
+    const { expected, expectedPerScore } = await model.expected({ items }, quiet.signal)
+    assert(expectedPerScore >= 1)
+    return expected.reduce((sum, each) => sum + each, 0)
+  }
+  const everything = Uint32Array.from({ length: itemCount }, (_, item) => item)
+  const whole = await allOf(everything)
+  for (const parts of [2, 3, itemCount]) {
+    let sum = 0
+    for (let part = 0; part < parts; part++)
+      sum += await allOf(everything.filter((item) => item % parts === part))
+    assert(Math.abs(sum / whole - 1) < 1e-4, `${parts} parts: ${sum} of ${whole}`)
+  }
+})
+
 test('users and items are found again whatever characters their ids have', async (t) => {
   const { folder, duck, engine } = await bench(t)
   const names = [

@@ -1,5 +1,5 @@
 import { sharedInts } from './arrays.ts'
-import { type Asked, neighbourhood } from './asked.ts'
+import { type Asked, featuresOf, neighbourhood } from './asked.ts'
 import { type AlsSettings, leastSquares, ridges } from './factorise.ts'
 import type { Fitted } from './fitted.ts'
 import type { Kernel } from './kernel.ts'
@@ -25,7 +25,7 @@ export async function askForUsers(
     near: neighbours[n]!,
     owned: new Uint32Array(0),
     traits: { columns: new Uint32Array(0), weights: new Float32Array(0) },
-    features: { users: Math.log1p(users.length), volume: Math.log(users.length + 0.1) },
+    features: featuresOf({ users: users.length, volume: users.length }),
     shares: { own: 1 / fitted.pairs.byItem.rowCount, ownRecent: 1 / fitted.pairs.byItem.rowCount },
   }))
 }

@@ -168,7 +168,10 @@ function traitsOf({ itemTraits }: Fitted, item: number): Weighted {
 type Totals = { users: number; events: number; volume: number }
 
 /** What was done with these items, or with all. */
-function totalsOf({ pairs, itemEvents, itemVolumes }: Fitted, items: Iterable<number>): Totals {
+export function totalsOf(
+  { pairs, itemEvents, itemVolumes }: Fitted,
+  items: Iterable<number>,
+): Totals {
   const { starts } = pairs.byItem
   const totals = { users: 0, events: 0, volume: 0 }
   for (const item of items) {
@@ -179,16 +182,19 @@ function totalsOf({ pairs, itemEvents, itemVolumes }: Fitted, items: Iterable<nu
   return totals
 }
 
+export const featuresOf = ({ users, volume }: Pick<Totals, 'users' | 'volume'>) => ({
+  users: Math.log1p(users),
+  volume: Math.log(volume + 0.1),
+})
+
 /** The features and shares of a query with these totals, out of all. */
-function levelOf({ users, events, volume }: Totals, all: Totals) {
-  return {
-    features: { users: Math.log1p(users), volume: Math.log(volume + 0.1) },
-    shares: {
-      own: (events + 1) / (all.events + 1),
-      ownRecent: (volume + 0.1) / (all.volume + 0.1),
-    },
-  }
-}
+const levelOf = (totals: Totals, all: Totals) => ({
+  features: featuresOf(totals),
+  shares: {
+    own: (totals.events + 1) / (all.events + 1),
+    ownRecent: (totals.volume + 0.1) / (all.volume + 0.1),
+  },
+})
 
 /** The sum of lists, by ascending index. */
 function sum(lists: Weighted[]): Weighted {

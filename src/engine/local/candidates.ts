@@ -1,4 +1,4 @@
-import type { EvidenceFeature, ScoreTerm } from '../engine.ts'
+import type { EvidenceFeature, ScoreTerm, UserFeature } from '../engine.ts'
 
 /** One candidate of the score: columns of a regression, each a sum of terms with given weights. */
 export type Candidate = { name: string; columns: ScoreTerm[][] }
@@ -11,11 +11,9 @@ const evidence = (feature: EvidenceFeature, ...offsets: number[]): ScoreTerm[][]
 const share = (feature: EvidenceFeature, offset: number): ScoreTerm[][] => [
   [{ feature, offset, relative: true, weight: 1 }],
 ]
-const feature = (...names: Exclude<ScoreTerm, { offset: number }>['feature'][]): ScoreTerm[][] =>
+const feature = (...names: UserFeature[]): ScoreTerm[][] =>
   names.map((name) => [{ feature: name, weight: 1 }])
 
-/** What moves the level of a query, and no user within it. */
-const level = feature('users', 'volume')
 const users = feature('events', 'activity', 'normaliser')
 /** Three offsets make a flexible curve of one piece of evidence. */
 const curve = [0.001, 0.03, 0.3]
@@ -35,7 +33,6 @@ const product = (
       { feature: 'activity', weight: activity },
       { feature: 'normaliser', weight: normaliser },
     ],
-    ...level,
   ],
 })
 const affinityAndActivity = product('affinity x activity', 'affinity', 1)
@@ -65,7 +62,7 @@ export function candidatesOf(hasTraits: boolean, hasSets: boolean): Candidates {
   const own = [...ownHistory, ...(hasSets ? shares : [])]
   const blend = (name: string, ...columns: ScoreTerm[][][]): Candidate => ({
     name,
-    columns: [...columns, own, users, level].flat(),
+    columns: [...columns, own, users].flat(),
   })
   const all = [
     blend('blend', affinityCurve, neighbourhoodCurve, profile),
@@ -73,7 +70,7 @@ export function candidatesOf(hasTraits: boolean, hasSets: boolean): Candidates {
     blend('blend without neighbourhoods', affinityCurve, profile),
     ...(hasTraits ? [blend('blend without profile', affinityCurve, neighbourhoodCurve)] : []),
     ...products,
-    { name: 'activity', columns: [...feature('activity'), ...level] },
+    { name: 'activity', columns: feature('activity') },
   ]
   return { all, unlearned: affinityAndActivity }
 }
@@ -91,7 +88,6 @@ const newItemProduct: Candidate = {
       { feature: 'affinity', offset: tiny, weight: 1 },
       { feature: 'profile', offset: tiny, weight: 0.5 },
     ],
-    ...level,
   ],
 }
 
@@ -100,7 +96,7 @@ export const coldCandidates: Candidates = {
   all: [
     {
       name: 'blend for new items',
-      columns: [...affinityCurve, ...neighbourhoodCurve, ...profiles, ...users, ...level],
+      columns: [...affinityCurve, ...neighbourhoodCurve, ...profiles, ...users],
     },
     newItemProduct,
   ],

@@ -46,11 +46,14 @@ export function itemQueries(train: Pairs, test: Pairs, seed: number) {
   return { queries, sets }
 }
 
-/** Up to 300 seeded random attribute values, fewer where many users times many items would take too long. */
+/**
+ * Up to 300 seeded random sets of the items that training knows, fewer where many users times many items would take too
+ * long; `sets` are all of them.
+ */
 export function attributeQueries(all: Uint32Array[], train: Pairs, test: Pairs, seed: number) {
-  const sets = all.filter((items) =>
-    items.some((item) => train.starts[item + 1]! > train.starts[item]!),
-  )
+  const sets = all
+    .map((items) => items.filter((item) => train.starts[item + 1]! > train.starts[item]!))
+    .filter(({ length }) => length > 0)
   const order = random(seed, 3)
   const keyed = sets.map((items) => ({ items, key: order() }))
   keyed.sort((a, b) => a.key - b.key)

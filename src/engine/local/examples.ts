@@ -1,4 +1,4 @@
-import { evidenceFeatures, type ScoreTerm } from '../engine.ts'
+import { evidenceFeatures, type QueryTerm, type ScoreTerm } from '../engine.ts'
 import { withMemory } from './arrays.ts'
 import { type Asked, findEvidence } from './asked.ts'
 import type { TestQueries } from './evaluate.ts'
@@ -19,14 +19,15 @@ export type Ask = (
 ) => Promise<Asked[]>
 
 /**
- * Held-out events of a newer part, of which `fitted` knows nothing, queries on which somebody acted there, and all sets
- * of items that could have been asked for; undefined where the level of scores does not matter.
+ * Held-out events of a newer part, of which `fitted` knows nothing, and queries on which somebody acted there. `sets`
+ * are all sets of items that could have been asked for, `demand` what is expected of them.
  */
 export type HeldOut = {
   events: Events
   newer: Ranges
   queries: TestQueries
-  sets: Uint32Array[] | undefined
+  sets: Uint32Array[]
+  demand: QueryTerm[]
 }
 
 /** The queries on which users acted who have events in the past, with those users. */
@@ -65,8 +66,14 @@ export type Examples = {
   weights: number[]
   /** How much each query says: 1 / sqrt(users who acted), or the largest few would decide. */
   says: number[]
-  /** What all users did on each query. */
-  interactions: number[]
+}
+
+/** Users with events who stand for all that have any, and their share of these. */
+export function poolOf({ users, features }: Fitted, draw: Random) {
+  const everybody = new Uint32Array(users.rowCount).map((_, user) => user)
+  const withEvents = everybody.filter((user) => features.events[user]! > 0)
+  const pool = Uint32Array.from(sample(withEvents.length, poolMax, draw), (n) => withEvents[n]!)
+  return { pool, share: pool.length / withEvents.length }
 }
 
 /** All users who acted, some of the likeliest 2 % of the others, and some of the rest. */
@@ -85,15 +92,11 @@ export async function examplesOf(
   const examples: Examples = {
     ...{ asked, query: [], user: [], evidence: [], targets: [], weights: [] },
     says: acted.map(({ size }) => 1 / Math.sqrt(Math.max(1, size))),
-    interactions: acted.map((users) => [...users.values()].reduce((sum, count) => sum + count, 0)),
   }
-  const everybody = new Uint32Array(fitted.users.rowCount).map((_, user) => user)
-  const withEvents = everybody.filter((user) => fitted.features.events[user]! > 0)
-  const pool = Uint32Array.from(sample(withEvents.length, poolMax, draw), (n) => withEvents[n]!)
-  const share = pool.length / withEvents.length
+  const { pool, share } = poolOf(fitted, draw)
   const chosen = sample(asked.length, queriesMax, draw)
   const positives = Array.from(chosen, (query) => {
-    const users = Uint32Array.from(acted[query]!.keys())
+    const users = Uint32Array.from(acted[query]!)
     return Array.from(sample(users.length, actedMax, draw), (at) => users[at]!)
   })
   const looked = new Set([...pool, ...positives.flat()])
@@ -137,7 +140,7 @@ export async function examplesOf(
 function othersOf(
   pool: Uint32Array,
   activity: Float32Array,
-  acted: Map<number, number>,
+  acted: Set<number>,
   evidence: Float32Array,
   placeOf: Uint32Array,
   draw: Random,
@@ -168,12 +171,12 @@ function othersOf(
   return { likely, rest: others.subarray(0, left) }
 }
 
-/** Known users who acted in the newer part on an item of each set, and how often. */
+/** Known users who acted in the newer part on an item of each set. */
 function actedOf(
   { events, newer: { begins, ends } }: HeldOut,
   sets: Uint32Array[],
   { features }: Fitted,
-): Map<number, number>[] {
+): Set<number>[] {
   const setsOf = new Map<number, number[]>()
   for (const [n, items] of sets.entries())
     for (const item of items) {
@@ -181,30 +184,29 @@ function actedOf(
       if (of) of.push(n)
       else setsOf.set(item, [n])
     }
-  const acted = sets.map(() => new Map<number, number>())
+  const acted = sets.map(() => new Set<number>())
   for (let user = 0; user < begins.length; user++) {
     if (features.events[user] === 0) continue
     for (let at = begins[user]!; at < ends[user]!; at++)
-      for (const n of setsOf.get(events.items[at]!) ?? [])
-        acted[n]!.set(user, (acted[n]!.get(user) ?? 0) + 1)
+      for (const n of setsOf.get(events.items[at]!) ?? []) acted[n]!.add(user)
   }
   return acted
 }
 
 /**
  * Examples of all that could have been asked for, acted on or not, and how many queries each stands for: those that
- * candidates are fitted to were chosen by what happened, and say too much of the level. Half of them are chosen by
+ * candidates are fitted to were chosen by what happened, and say too much of how much does. Half of them are chosen by
  * their volume, as few sets have most of the events.
  */
 export async function levelExamples(
   kernel: Kernel,
   fitted: Fitted,
   heldOut: HeldOut,
-  sets: Uint32Array[],
   ask: Ask,
   draw: Random,
   signal: AbortSignal,
 ): Promise<{ examples: Examples; stands: Float64Array }> {
+  const { sets } = heldOut
   const volumes = Float64Array.from(sets, (items) =>
     items.reduce((sum, item) => sum + fitted.itemVolumes[item]!, 0),
   )

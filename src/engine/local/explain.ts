@@ -23,6 +23,7 @@ export async function explain(
   loaded: LoadedModel,
   asked: Asked,
   score: Score,
+  level: number,
   user: number,
   signal: AbortSignal,
 ): Promise<Explanation> {
@@ -36,7 +37,7 @@ export async function explain(
   }
   const nobody = unknownUser(fitted, asked)
   const parts = new Map<string, { value: number; contribution: number }>()
-  let unknown = 0
+  let unknown = level
   for (const term of score.terms) {
     const value = termValue(term, known)
     const without = termValue(term, nobody)
@@ -68,7 +69,7 @@ function unknownUser({ features }: Fitted, asked: Asked): Known {
   return { evidence: () => 0, user: (feature) => means[feature]!, asked }
 }
 
-/** The log of that user's score. */
+/** The log of that user's score without the query's level. */
 export function unknownUserScore(fitted: Fitted, asked: Asked, { terms }: Score): number {
   const nobody = unknownUser(fitted, asked)
   return terms.reduce((sum, term) => sum + term.weight * termValue(term, nobody), 0)

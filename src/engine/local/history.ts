@@ -24,7 +24,7 @@ const weightByAge = (share: number, count: number) => 0.5 ** (1 / Math.max(1, sh
 /**
  * How often and how lately the user of each pair acted on its item, in the order of the pairs by item: counts, counts
  * in which an event weighs half as much after two horizons, and two in which the user's newest events weigh most; and
- * the sums of the first two over each item.
+ * of each item its events, and these with half the weight after one horizon.
  */
 export function pairHistory(
   args: HistoryArgs & {
@@ -65,7 +65,8 @@ export function pairHistory(
       counts[at]!++
       recents[at]! += recent
       itemEvents[item]!++
-      itemVolumes[item]! += recent
+      // As a half-life of one horizon weighs it: demand is foreseen best by that.
+      itemVolumes[item]! += recent * recent
       newer[at]! += byAge
       newest[at]! += byAgeFast
       byAge *= slower

@@ -2,6 +2,7 @@ import { type ModelDocument, type QueryTerm, queryFeatures, type Score } from '.
 import { withMemory } from './arrays.ts'
 import type { Asked } from './asked.ts'
 import type { Candidate, Candidates } from './candidates.ts'
+import { logDemand } from './demand.ts'
 import {
   type Ask,
   type Examples,
@@ -9,6 +10,7 @@ import {
   examplesOf,
   type HeldOut,
   levelExamples,
+  poolOf,
   type TermValues,
   termValues,
 } from './examples.ts'
@@ -16,38 +18,44 @@ import type { Fitted } from './fitted.ts'
 import type { Kernel } from './kernel.ts'
 import { maskOf } from './masks.ts'
 import { onePercent, type SegmentMetrics, segmentMetrics } from './metrics.ts'
-import { poissonRegression, type Rows } from './poisson.ts'
-import { random, sample } from './random.ts'
-import { queryValue, rankUsers } from './score.ts'
-import { type KnownUsers, placesOf, usersAtRandom } from './someUsers.ts'
+import { poissonRegression } from './poisson.ts'
+import { type Random, random, sample } from './random.ts'
+import { featureValues, queryTerms, rankUsers } from './score.ts'
+import { type KnownUsers, placesOf, someUsers, usersAtRandom } from './someUsers.ts'
 
 export type Learned = Pick<ModelDocument, 'score' | 'candidates'>
 
 const examplesSeed = 13
 const blendRidge = 2e-3
-const levelRidge = 1e-4
-/** Less said has no logarithm. */
-const saidMin = 1e-30
+const calibrationRidge = 1e-4
 /** Users that candidates are compared on, at random, are no more. */
 const comparedUsers = 1_000_000
 /** Queries that candidates are compared on are no more than make so many scores of each, but at least so many. */
 const evaluatedMax = 10_000_000
 const comparedMin = 100
 
-/** How queries are asked, the candidates, and how many queries they are compared on at most. */
-export type Method = { ask: Ask; candidates: Candidates; queriesMax: number }
+/**
+ * How queries are asked, the candidates, how many queries they are compared on at most, and whether more than ranks
+ * matters.
+ */
+export type Method = {
+  ask: Ask
+  candidates: Candidates
+  queriesMax: number
+  calibrates: boolean
+}
 
 /** Fits every candidate to the users of held-out queries and takes the one that recalls most at 1 %. */
 export async function learn(
   kernel: Kernel,
   fitted: Fitted,
   heldOut: HeldOut,
-  { ask, candidates, queriesMax }: Method,
+  { ask, candidates, queriesMax, calibrates }: Method,
   seed: number,
   signal: AbortSignal,
 ): Promise<Learned> {
   if (heldOut.queries.length === 0) {
-    const score = scoreOf(candidates.unlearned, 0, [1])
+    const score = scoreOf(candidates.unlearned, [1])
     return { score, candidates: [] }
   }
   const draw = random(seed, examplesSeed)
@@ -82,13 +90,11 @@ export async function learn(
   const metrics =
     scores.length > 1 ? await evaluate(kernel, some.known, compared, scores, signal) : []
   const best = scores[bestOf(metrics.map(({ recalls }) => recalls))]!
-  let score = best
-  if (heldOut.sets) {
-    const level = await levelExamples(kernel, fitted, heldOut, heldOut.sets, ask, draw, signal)
-    score = await levelled(kernel, best, level, fitted, signal)
-  }
+  const calibration = calibrates
+    ? await calibrate(kernel, best, fitted, heldOut, ask, draw, signal)
+    : []
   return {
-    score,
+    score: { ...best, calibration },
     candidates: metrics.map(({ recall, hits }, n) => ({ ...scores[n]!, recall, hits })),
   }
 }
@@ -118,14 +124,17 @@ async function fitCandidate(
   signal: AbortSignal,
 ): Promise<Score> {
   const rowCount = examples.query.length
-  const width = columns.length
+  // Features of the query alone move its level, and no user within it.
+  const width = columns.length + queryFeatures.length
   const values = new Float32Array(rowCount * width)
   for (const [k, terms] of columns.entries())
     for (const term of terms) {
       const own = valuesOf(term)
       for (let row = 0; row < rowCount; row++) values[row * width + k]! += term.weight * own[row]!
     }
-  const { intercept, coefficients } = await poissonRegression(
+  for (const [row, query] of examples.query.entries())
+    values.set(featureValues(examples.asked[query]!.features), row * width + columns.length)
+  const { coefficients } = await poissonRegression(
     kernel,
     {
       ...{ width, values },
@@ -139,21 +148,14 @@ async function fitCandidate(
     blendRidge,
     signal,
   )
-  return scoreOf({ name, columns }, intercept, coefficients)
+  return scoreOf({ name, columns }, coefficients)
 }
 
-function scoreOf({ name, columns }: Candidate, intercept: number, coefficients: number[]): Score {
+function scoreOf({ name, columns }: Candidate, coefficients: number[]): Score {
   const terms = columns.flatMap((column, k) =>
-    column.map((term) => ({ ...term, weight: term.weight * (coefficients[k] ?? 0) })),
+    column.map((term) => ({ ...term, weight: term.weight * coefficients[k]! })),
   )
-  return {
-    name,
-    terms: [
-      { feature: 'constant', weight: intercept },
-      ...terms.filter(({ weight }) => weight !== 0),
-    ],
-    calibration: [],
-  }
+  return { name, terms: terms.filter(({ weight }) => weight !== 0), calibration: [] }
 }
 
 /** Of each example. */
@@ -168,70 +170,44 @@ function logScores({ terms }: Score, examples: Examples, fitted: Fitted): Float6
 }
 
 /**
- * The score with the level by which it foresees as many users as acted, also on queries on which nobody did, and how
- * many interactions it foresees: Poisson regressions of what happened over what the score says, on the features of the
- * query alone. No user moves within one.
+ * log(expected interactions / score) as a function of the query, by which the score foresees as many users as acted, also
+ * on queries on which nobody did: a Poisson regression of whether a user acted over the interactions expected of it.
  */
-async function levelled(
+async function calibrate(
   kernel: Kernel,
   score: Score,
-  { examples, stands }: Awaited<ReturnType<typeof levelExamples>>,
   fitted: Fitted,
-  signal: AbortSignal,
-): Promise<Score> {
-  const { asked, query, weights, targets, interactions } = examples
-  const logs = logScores(score, examples, fitted)
-  const level = await overSaid(
-    kernel,
-    { of: query.map((n) => asked[n]!), target: 'any', targets },
-    weights.map((weight, row) => weight * stands[query[row]!]!),
-    logs,
-    signal,
-  )
-  const sums = asked.map(() => 0)
-  for (const [row, n] of query.entries())
-    sums[n]! += weights[row]! * Math.exp(logs[row]! + queryValue(level, asked[n]!))
-  const calibration = await overSaid(
-    kernel,
-    { of: asked, target: 'count', targets: interactions },
-    stands,
-    sums.map((sum) => Math.log(Math.max(saidMin, sum))),
-    signal,
-  )
-  return { ...withLevel(score, level), calibration }
-}
-
-/** What targets are over what is said of them, as a function of the query's features: a Poisson regression. */
-async function overSaid(
-  kernel: Kernel,
-  { of, target, targets }: { of: Asked[]; target: Rows['target']; targets: number[] },
-  weights: ArrayLike<number>,
-  logSaid: ArrayLike<number>,
+  heldOut: HeldOut,
+  ask: Ask,
+  draw: Random,
   signal: AbortSignal,
 ): Promise<QueryTerm[]> {
-  const width = queryFeatures.length
-  const values = of.flatMap(({ features }) => queryFeatures.map((feature) => features[feature]))
-  const rows: Rows = {
-    ...{ width, target, values: Float32Array.from(values), targets: Float32Array.from(targets) },
-    weights: Float32Array.from(weights),
-    offsets: Float64Array.from(logSaid),
-  }
-  const { intercept, coefficients } = await poissonRegression(kernel, rows, levelRidge, signal)
-  return [
-    { feature: 'constant', weight: intercept },
-    ...queryFeatures.map((feature, k) => ({ feature, weight: coefficients[k]! })),
-  ]
-}
-
-function withLevel(score: Score, level: QueryTerm[]): Score {
-  const others = score.terms.filter(
-    ({ feature }) => !level.some((term) => term.feature === feature),
+  const { examples, stands } = await levelExamples(kernel, fitted, heldOut, ask, draw, signal)
+  const { asked, query, weights, targets } = examples
+  const logs = logScores(score, examples, fitted)
+  const { pool, share } = poolOf(fitted, draw)
+  const { known } = someUsers(fitted, pool.sort())
+  const requests = asked.map((each) => ({ asked: each, resultCount: 0, mask: undefined }))
+  const [sums = []] = await rankUsers(kernel, known, requests, [score], signal)
+  const levels = asked.map(
+    (each, n) => logDemand(fitted, heldOut.demand, each) - sums[n]!.logSum + Math.log(share),
   )
-  const sums = level.map((term) => {
-    const own = score.terms.filter(({ feature }) => feature === term.feature)
-    return { ...term, weight: own.reduce((sum, { weight }) => sum + weight, term.weight) }
-  })
-  return { ...score, terms: [...sums, ...others] }
+  const terms = queryTerms(
+    await poissonRegression(
+      kernel,
+      {
+        width: queryFeatures.length,
+        values: Float32Array.from(query.flatMap((n) => featureValues(asked[n]!.features))),
+        targets: Float32Array.from(targets),
+        weights: Float32Array.from(weights, (weight, row) => weight * stands[query[row]!]!),
+        offsets: Float64Array.from(logs, (log, row) => log + levels[query[row]!]!),
+        target: 'any',
+      },
+      calibrationRidge,
+      signal,
+    ),
+  )
+  return terms.map(({ feature, weight }) => ({ feature, weight: -weight }))
 }
 
 /** Metrics of each score on queries on which these users acted. */

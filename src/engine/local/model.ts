@@ -1,12 +1,13 @@
 import { slices } from '../../slices.ts'
-import type { Model, SegmentQuery } from '../engine.ts'
+import type { Model, Score, Segment, SegmentQuery } from '../engine.ts'
 import { collectMemory, type Memory, sharedBytes, withMemory } from './arrays.ts'
 import { type Asked, askForItems, askForNewItems } from './asked.ts'
 import { askForUsers } from './askForUsers.ts'
+import { logDemand } from './demand.ts'
 import { explain, unknownUserScore } from './explain.ts'
 import type { IdLines, Kernel } from './kernel.ts'
 import type { LoadedModel } from './modelFiles.ts'
-import { queryValue, rankUsers } from './score.ts'
+import { queryValue, type Ranked, rankUsers } from './score.ts'
 
 /** Results held at once (8 bytes each); one query may have more. */
 const resultsMax = 16_000_000
@@ -31,13 +32,12 @@ export async function openModel(
     if (open === undefined) throw new Error('The model is closed.')
     return open
   }
-  const rankOne = async (query: SegmentQuery, signal: AbortSignal) => {
+  const rankOne = async (query: SegmentQuery, resultCount: number, signal: AbortSignal) => {
     const { fitted } = opened()
     const { asked, score } = await ask(kernel, opened(), query, signal)
-    const { userCount } = document
-    const request = { asked, resultCount: userCount, mask: undefined }
+    const request = { asked, resultCount, mask: undefined }
     const [[ranked] = []] = await rankUsers(kernel, fitted, [request], [score], signal)
-    return { ...ranked!, expectedPerScore: Math.exp(queryValue(score.calibration, asked)) }
+    return { ...{ asked, score }, ...ranked!, ...levelOf(opened(), asked, score, ranked!) }
   }
   return {
     document,
@@ -72,10 +72,7 @@ export async function openModel(
               tell,
             )
             for (const [n, { place, asked }] of places.entries())
-              segments[from + place] = {
-                ...ranked[0]![n]!,
-                expectedPerScore: Math.exp(queryValue(score.calibration, asked)),
-              }
+              segments[from + place] = levelled(opened(), asked, score, ranked[0]![n]!)
           }
         })
       }
@@ -84,22 +81,23 @@ export async function openModel(
     },
     expected: (query, signal) =>
       withMemory(async () => {
-        const { users, logScores, expectedPerScore } = await rankOne(query, signal)
+        const ranked = await rankOne(query, document.userCount, signal)
+        const { users, logScores, level, expectedPerScore } = ranked
         const expected = new Float32Array(document.userCount)
         for await (const { from, to } of slices(users.length))
           for (let k = from; k < to; k++)
-            expected[users[k]!] = Math.exp(logScores[k]!) * expectedPerScore
+            expected[users[k]!] = Math.exp(logScores[k]! + level) * expectedPerScore
         return { expected, expectedPerScore }
       }),
     explain: (query, user, signal) =>
       withMemory(async () => {
-        const { asked, score } = await ask(kernel, opened(), query, signal)
-        return explain(kernel, opened(), asked, score, user, signal)
+        const { asked, score, level } = await rankOne(query, 0, signal)
+        return explain(kernel, opened(), asked, score, level, user, signal)
       }),
     unknownUser: (query, signal) =>
       withMemory(async () => {
-        const { asked, score } = await ask(kernel, opened(), query, signal)
-        return unknownUserScore(opened().fitted, asked, score)
+        const { asked, score, level } = await rankOne(query, 0, signal)
+        return level + unknownUserScore(opened().fitted, asked, score)
       }),
     async *idText(users, signal) {
       const { userIds } = opened()
@@ -120,6 +118,29 @@ export async function openModel(
 }
 
 const comma = Buffer.from(',')
+
+/**
+ * What is added to the log of each user's score, so that what is expected of all users is the query's demand, and what is
+ * expected for each unit of a score.
+ */
+function levelOf(
+  { fitted, document }: LoadedModel,
+  asked: Asked,
+  { calibration }: Score,
+  { logSum }: Ranked,
+) {
+  // No user is likelier to act than it has interactions.
+  const perScore = Math.max(0, queryValue(calibration, asked))
+  const level = logDemand(fitted, document.demand, asked) - perScore - logSum
+  return { level, expectedPerScore: Math.exp(perScore) }
+}
+
+function levelled(loaded: LoadedModel, asked: Asked, score: Score, ranked: Ranked): Segment {
+  const { users, logScores } = ranked
+  const { level, expectedPerScore } = levelOf(loaded, asked, score, ranked)
+  for (let k = 0; k < logScores.length; k++) logScores[k]! += level
+  return { users, logScores, expectedPerScore }
+}
 
 type Placed = { place: number; asked: Asked }
 

@@ -62,7 +62,7 @@ function arraysOf(fitted: Fitted): Record<string, ArrayBufferView> {
 /** The items of a model folder: index, id and attribute columns. */
 export const itemsPath = (folder: string) => join(folder, names.items)
 
-export const formatVersion = 6
+export const formatVersion = 7
 /** One call of the system reads or writes less than 2 GiB. */
 const sliceBytes = 64 << 20
 

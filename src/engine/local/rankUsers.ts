@@ -92,11 +92,10 @@ function spread(
 }
 
 /**
- * How users are ranked: log score = level of the query + sum of weight x feature of the user + sum of weight x
- * log(evidence + offset) over the terms; each term's offset may differ from query to query.
+ * How users are ranked: log score = sum of weight x feature of the user + sum of weight x log(evidence + offset) over
+ * the terms; each term's offset may differ from query to query.
  */
 export type RankForm = {
-  levels: Float32Array
   userWeights: Float32Array
   /** Index of the evidence and weight of each term. */
   evidence: Uint32Array
@@ -115,6 +114,8 @@ export type RankArgs = OfQueries & {
   out: Uint32Array
   logScores: Float32Array
   counts: Uint32Array
+  /** Forms x queries: log of the sum of all users' scores, allowed or not. */
+  logSums: Float64Array
 }
 
 /** The users of the largest score for each query under each form, best first, ties by user index. */
@@ -135,18 +136,19 @@ export function rankUsers(args: RankArgs, block: number, shared: Int32Array): vo
       args.counts[form * queryCount + query] = top.length
       args.out.set(top, to)
       for (let k = 0; k < top.length; k++) args.logScores[to + k] = logScores[top[k]!]!
+      args.logSums[form * queryCount + query] = logSumOf(logScores)
     }
   }
 }
 
 function logScoresOf(
-  { levels, userWeights, evidence: indexes, weights, offsets }: RankForm,
+  { userWeights, evidence: indexes, weights, offsets }: RankForm,
   query: number,
   queryCount: number,
   { evidence, features }: { evidence: Float32Array; features: Float32Array[] },
   out: Float32Array,
 ): void {
-  out.fill(levels[query]!)
+  out.fill(0)
   for (const [k, values] of features.entries())
     for (let user = 0; user < out.length; user++) out[user]! += userWeights[k]! * values[user]!
   for (let term = 0; term < weights.length; term++) {
@@ -159,4 +161,13 @@ function logScoresOf(
       out[user]! += weight * Math.log(evidence[from + user]! + offset)
   }
   requireFinite(out)
+}
+
+/** The log of the sum of exp of each. */
+function logSumOf(logs: Float32Array): number {
+  let most = -Infinity
+  for (let user = 0; user < logs.length; user++) most = Math.max(most, logs[user]!)
+  let sum = 0
+  for (let user = 0; user < logs.length; user++) sum += Math.exp(logs[user]! - most)
+  return most + Math.log(sum)
 }

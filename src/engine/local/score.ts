@@ -1,7 +1,6 @@
 import {
   type EvidenceFeature,
   evidenceFeatures,
-  type QueryFeature,
   type QueryTerm,
   queryFeatures,
   type Score,
@@ -9,7 +8,7 @@ import {
   type UserFeature,
   userFeatures,
 } from '../engine.ts'
-import { sharedFloats32, sharedInts } from './arrays.ts'
+import { sharedFloats32, sharedFloats64, sharedInts } from './arrays.ts'
 import { type Asked, askedBlocks, evidenceArgs } from './asked.ts'
 import type { Kernel } from './kernel.ts'
 import { sharedMask } from './masks.ts'
@@ -25,11 +24,25 @@ export type Known = {
 
 /** What a term is before its weight. */
 export function termValue(term: ScoreTerm, { evidence, user, asked }: Known): number {
-  if (isEvidence(term)) return Math.log(evidence(term.feature) + offsetOf(term, asked))
-  const { feature } = term
-  if (feature === 'constant') return 1
-  return isOf<UserFeature>(userFeatures, feature) ? user(feature) : asked.features[feature]
+  return isEvidence(term)
+    ? Math.log(evidence(term.feature) + offsetOf(term, asked))
+    : user(term.feature)
 }
+
+/** A regression on `queryFeatures` as terms. */
+export const queryTerms = ({
+  intercept,
+  coefficients,
+}: {
+  intercept: number
+  coefficients: number[]
+}): QueryTerm[] => [
+  { feature: 'constant', weight: intercept },
+  ...queryFeatures.map((feature, k) => ({ feature, weight: coefficients[k]! })),
+]
+
+export const featureValues = (features: Asked['features']) =>
+  queryFeatures.map((name) => features[name])
 
 /** What a linear function of a query's features is. */
 export const queryValue = (terms: QueryTerm[], { features }: Pick<Asked, 'features'>): number =>
@@ -40,8 +53,6 @@ export const queryValue = (terms: QueryTerm[], { features }: Pick<Asked, 'featur
 
 export type EvidenceTerm = Extract<ScoreTerm, { offset: number }>
 export const isEvidence = (term: ScoreTerm): term is EvidenceTerm => 'offset' in term
-const isOf = <Name extends string>(names: readonly Name[], name: string): name is Name =>
-  (names as readonly string[]).includes(name)
 
 export const offsetOf = (
   { feature, offset, relative }: EvidenceTerm,
@@ -50,25 +61,15 @@ export const offsetOf = (
 
 /** A score as the kernel computes it for these queries. */
 function rankForm({ terms }: Score, asked: Asked[]): RankForm {
-  const levels = sharedFloats32(asked.length)
   const userWeights = sharedFloats32(userFeatures.length)
   const evidence = terms.filter(isEvidence)
   const offsets = sharedFloats32(evidence.length * asked.length)
   for (const [n, term] of evidence.entries())
     for (const [query, each] of asked.entries())
       offsets[n * asked.length + query] = offsetOf(term, each)
-  for (const term of terms) {
-    if (isEvidence(term)) continue
-    const { feature, weight } = term
-    if (isOf<UserFeature>(userFeatures, feature))
-      userWeights[userFeatures.indexOf(feature)]! += weight
-    else
-      for (const [query, { features }] of asked.entries())
-        levels[query]! +=
-          weight * (isOf<QueryFeature>(queryFeatures, feature) ? features[feature] : 1)
-  }
+  for (const term of terms)
+    if (!isEvidence(term)) userWeights[userFeatures.indexOf(term.feature)]! += term.weight
   return {
-    levels,
     userWeights,
     evidence: Uint32Array.from(evidence, ({ feature }) => evidenceFeatures.indexOf(feature)),
     weights: Float32Array.from(evidence, ({ weight }) => weight),
@@ -76,8 +77,8 @@ function rankForm({ terms }: Score, asked: Asked[]): RankForm {
   }
 }
 
-/** Users, best first, and the log of each one's score. */
-export type Ranked = { users: Uint32Array; logScores: Float32Array }
+/** Users, best first, the log of each one's score without the query's level, and of the sum over all users. */
+export type Ranked = { users: Uint32Array; logScores: Float32Array; logSum: number }
 
 /** A query, how many users it wants at most, and who may be among them (undefined: everybody). */
 export type RankRequest = { asked: Asked; resultCount: number; mask: Uint8Array | undefined }
@@ -99,12 +100,13 @@ export async function rankUsers(
   const out = sharedInts(scores.length * size)
   const logScores = sharedFloats32(scores.length * size)
   const counts = sharedInts(scores.length * requests.length)
+  const logSums = sharedFloats64(scores.length * requests.length)
   const longest = requests.reduce((most, { resultCount }) => Math.max(most, resultCount), 0)
   const evidence = evidenceArgs(known, asked)
   const blocks = askedBlocks(kernel, evidence, scores.length * longest)
   const args = {
     evidence,
-    ...{ resultStarts, counts, out, logScores },
+    ...{ resultStarts, counts, out, logScores, logSums },
     blocks,
     forms: scores.map((score) => rankForm(score, asked)),
     masks: requests.map(({ mask }) => sharedMask(mask) ?? null),
@@ -113,9 +115,14 @@ export async function rankUsers(
   await kernel.run('rankUsers', args, blocks.length - 1, signal, tell)
   return scores.map((_, score) =>
     requests.map((_, query) => {
+      const at = score * requests.length + query
       const from = score * size + resultStarts[query]!
-      const to = from + counts[score * requests.length + query]!
-      return { users: out.subarray(from, to), logScores: logScores.subarray(from, to) }
+      const to = from + counts[at]!
+      return {
+        users: out.subarray(from, to),
+        logScores: logScores.subarray(from, to),
+        logSum: logSums[at]!,
+      }
     }),
   )
 }

@@ -6,6 +6,7 @@ import { askForItems, askForNewItems } from './asked.ts'
 import { attributeSets, prepareItems } from './attributes.ts'
 import { type Candidates, candidatesOf, coldCandidates, setCandidates } from './candidates.ts'
 import { chooseSettings, type QueriesOf } from './choose.ts'
+import { learnDemand } from './demand.ts'
 import { attributeQueries, itemQueries, randomSets } from './evaluate.ts'
 import { type Ask, type HeldOut, ofKnownUsers } from './examples.ts'
 import { type AlsSettings, factorise } from './factorise.ts'
@@ -54,12 +55,12 @@ export async function train(
     const { fitted, heldOut, ...learned } = await learnFrom(rounds, past, window, foresees, 'learn')
     const hasTraits = traits.weights.length > 0
     const more = async (of: HeldOut, ask: Ask, candidates: Candidates) => {
-      const method = { ask, candidates, queriesMax: moreQueries }
+      const method = { ask, candidates, queriesMax: moreQueries, calibrates: true }
       return (await learn(kernel, fitted, of, method, plan.seed, run.signal)).score
     }
     const sets = plan.model === 'itemAffinity' && (await heldOutSets(rounds, fitted, window))
     return {
-      ...learned,
+      ...{ ...learned, demand: heldOut.demand },
       ...(hasTraits && { coldScore: await more(heldOut, askForNewItems, coldCandidates) }),
       ...(sets && {
         setScore: await more({ ...heldOut, ...sets }, askForItems, setCandidates(hasTraits)),
@@ -80,6 +81,7 @@ export async function train(
     score: learned.score,
     ...(learned.coldScore && { coldScore: learned.coldScore }),
     ...(learned.setScore && { setScore: learned.setScore }),
+    demand: learned.demand,
     candidates: learned.candidates,
     ...(learned.activity && { activity: learned.activity }),
     foresees,
@@ -191,14 +193,17 @@ async function learnFrom(
     foresee(activity, userHistory, fitted.features.activity)
   }
   const { queries, sets } = await heldOutQueries(rounds, fitted, newer)
+  const part = { events, newer }
   const heldOut = {
-    ...{ events, newer, queries: ofKnownUsers(queries, fitted) },
-    // What is only measured ranks alike at any level.
-    sets: phase === 'learn' ? sets : undefined,
+    ...{ ...part, sets, queries: ofKnownUsers(queries, fitted) },
+    demand: await learnDemand(kernel, fitted, part, run.signal),
   }
   const hasTraits = rounds.traits.weights.length > 0
   const candidates = candidatesOf(hasTraits, plan.model === 'itemAttributeAffinity')
-  const warm = { ask: askForItems, candidates, queriesMax: comparedQueries }
+  const warm = {
+    ...{ ask: askForItems, candidates, queriesMax: comparedQueries },
+    calibrates: phase === 'learn',
+  }
   const learned = await learn(kernel, fitted, heldOut, warm, plan.seed, run.signal)
   return { ...learned, activity, fitted, heldOut }
 }
