@@ -41,7 +41,7 @@ export const ofKnownUsers = (queries: TestQueries, { features }: Fitted): TestQu
 
 /** Queries of which users are sampled. */
 export const exampleQueries = 400
-const levelQueries = 800
+const levelQueries = 400
 /** Numbers of evidence held at once. */
 const evidenceMax = 100_000_000
 const queriesAtOnce = 16
