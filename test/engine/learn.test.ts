@@ -1,6 +1,7 @@
 // Protects: which candidate is chosen, and which users take part in a validation.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { pairSets } from '../../src/engine/local/attributes.ts'
 import { bestOf } from '../../src/engine/local/learn.ts'
 import { countOf, isIn } from '../../src/engine/local/masks.ts'
 import { validationUsers } from '../../src/engine/local/split.ts'
@@ -14,6 +15,24 @@ test('a candidate must beat the first by a standard error, and the best of those
   assert.equal(bestOf([first, alike, better]), 2)
   assert.equal(bestOf([first, better, best, alike]), 2)
   assert.equal(bestOf([first]), 0)
+})
+
+test('pairs of values are what two values of an item have in common, each once', () => {
+  // Values of tens and of units of the items 0 to 99.
+  const values = Array.from({ length: 20 }, (_, value) =>
+    Uint32Array.from({ length: 10 }, (_, n) => (value < 10 ? 10 * value + n : 10 * n + value - 10)),
+  )
+  assert.deepEqual(pairSets(values, 100, 1), [], 'no tens and units have two items in common')
+  const odd = Uint32Array.from({ length: 50 }, (_, n) => 2 * n + 1)
+  const sets = pairSets([...values, odd], 100, 1)
+  assert.deepEqual(sets, pairSets([...values, odd], 100, 1))
+  assert.equal(new Set(sets.map(String)).size, sets.length)
+  assert(sets.length > 8, `${sets.length} of 15`)
+  for (const items of sets)
+    assert(
+      values.some((of) => String(of.filter((item) => item % 2)) === String(items)),
+      String(items),
+    )
 })
 
 /** Users with so many events each, as ranges. */

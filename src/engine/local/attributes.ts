@@ -12,6 +12,9 @@ import { itemColumn } from '../../data/itemAttributes.ts'
 import { JobFailure } from '../../errors.ts'
 import type { AttributeColumn, Snapshot, TrainingPlan } from '../engine.ts'
 import { jsonId } from './prepare.ts'
+import { random, sample } from './random.ts'
+
+const triesPerPair = 4
 
 /**
  * Adds the items without events to `modelItem`, behind the others and in the same order, and leaves the temporary table
@@ -96,6 +99,41 @@ export async function attributeSets(
     for (const items of itemsOf) sets.push(Uint32Array.from(items))
   }
   return sets
+}
+
+/**
+ * Sets of the items that have two values both, values that an item at random has: as many as there are values, fewer
+ * where hardly any two values share two items.
+ */
+export function pairSets(values: Uint32Array[], itemCount: number, seed: number): Uint32Array[] {
+  const draw = random(seed, 5)
+  const { starts, columns: valuesOf } = transposed(values, itemCount)
+  const seen = new Set<number>()
+  const sets: Uint32Array[] = []
+  for (let tries = 0; tries < triesPerPair * values.length; tries++) {
+    if (sets.length === values.length) break
+    const item = Math.floor(draw() * itemCount)
+    const own = valuesOf.subarray(starts[item]!, starts[item + 1]!)
+    const [first, second] = Array.from(sample(own.length, 2, draw), (at) => own[at]!)
+    if (second === undefined || seen.has(first! * values.length + second)) continue
+    seen.add(first! * values.length + second)
+    const others = new Set(values[second])
+    const items = values[first!]!.filter((item) => others.has(item))
+    if (items.length > 1) sets.push(items)
+  }
+  return sets
+}
+
+/** The values of each item, ascending. */
+function transposed(values: Uint32Array[], itemCount: number) {
+  const starts = new Uint32Array(itemCount + 1)
+  for (const items of values) for (const item of items) starts[item + 1]!++
+  for (let item = 0; item < itemCount; item++) starts[item + 1]! += starts[item]!
+  const columns = new Uint32Array(starts[itemCount]!)
+  const next = starts.slice()
+  for (const [value, items] of values.entries())
+    for (const item of items) columns[next[item]!++] = value
+  return { starts, columns }
 }
 
 function requireNoAttributes(plan: TrainingPlan): void {

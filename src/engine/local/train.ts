@@ -3,7 +3,7 @@ import type { ModelDocument, Run, Snapshot, TrainingPlan } from '../engine.ts'
 import { type Activity, foresee, learnActivity } from './activity.ts'
 import { withMemory } from './arrays.ts'
 import { askForItems, askForNewItems } from './asked.ts'
-import { attributeSets, prepareItems } from './attributes.ts'
+import { attributeSets, pairSets, prepareItems } from './attributes.ts'
 import { type Candidates, candidatesOf, coldCandidates, setCandidates } from './candidates.ts'
 import { chooseSettings, type QueriesOf } from './choose.ts'
 import { learnDemand } from './demand.ts'
@@ -42,13 +42,13 @@ export async function train(
   const events = await prepareEvents(connection, plan, snapshot)
   const coldItemCount = await prepareItems(connection, asked, snapshot)
   const traits = await itemTraits(connection, plan.attributes, events.itemCount + coldItemCount)
-  const queriesOf = await queriesFor(connection, plan, events.itemCount)
+  const queries = await queriesFor(connection, plan, events.itemCount)
   run.progress('prepare', 1, 1)
 
   const all = wholeRanges(events)
   const { older, newer } = newestFifth(all)
-  const als = await chooseSettings(kernel, events, older, queriesOf, plan, run)
-  const rounds = { kernel, events, traits, plan, als, queriesOf, run }
+  const als = await chooseSettings(kernel, events, older, queries.judged, plan, run)
+  const rounds = { kernel, events, traits, plan, als, queries, run }
   const metrics = await measure(rounds, older, newer)
   const { foresees, past, newer: window } = lastHorizon(rounds, all)
   const learned = await withMemory(async () => {
@@ -97,9 +97,12 @@ type Rounds = {
   traits: ItemTraits
   plan: TrainingPlan
   als: AlsSettings
-  queriesOf: QueriesOf
+  queries: Queries
   run: Run
 }
+
+/** By what models are judged, and what they learn from. */
+type Queries = { judged: QueriesOf; learned: QueriesOf }
 
 type Foresees = ModelDocument['foresees']
 
@@ -107,11 +110,20 @@ async function queriesFor(
   connection: DuckDBConnection,
   plan: TrainingPlan,
   itemCount: number,
-): Promise<QueriesOf> {
-  if (plan.model === 'itemAffinity') return (train, test) => itemQueries(train, test, plan.seed)
-  const sets = await attributeSets(connection, plan.attributes, itemCount)
-  return (train, test) => attributeQueries(sets, train, test, plan.seed)
+): Promise<Queries> {
+  if (plan.model === 'itemAffinity') {
+    const ofItems: QueriesOf = (train, test) => itemQueries(train, test, plan.seed)
+    return { judged: ofItems, learned: ofItems }
+  }
+  const values = await attributeSets(connection, plan.attributes, itemCount)
+  const pairs = pairSets(values, itemCount, plan.seed)
+  return { judged: ofSets(values, plan), learned: ofSets([...values, ...pairs], plan) }
 }
+
+const ofSets =
+  (sets: Uint32Array[], { seed }: TrainingPlan): QueriesOf =>
+  (train, test) =>
+    attributeQueries(sets, train, test, seed)
 
 /** GetSolutionMetrics: what is learned from the older part, measured on the newer part. */
 async function measure(rounds: Rounds, older: Ranges, newer: Ranges) {
@@ -123,7 +135,7 @@ async function measure(rounds: Rounds, older: Ranges, newer: Ranges) {
   )
   return withMemory(async () => {
     const { fitted } = await fitPast(rounds, past(older), 'measure')
-    const { queries } = await heldOutQueries(rounds, fitted, newer)
+    const { queries } = await heldOutQueries(rounds, fitted, newer, rounds.queries.judged)
     const sets = queries.map(({ items }) => items)
     const asked = await askForItems(kernel, fitted, sets, run.signal)
     const judged = queries.map(({ actual }, n) => ({ actual, asked: asked[n]! }))
@@ -192,10 +204,10 @@ async function learnFrom(
     activity = await learnActivity(kernel, userHistory, newer, plan.seed, run.signal)
     foresee(activity, userHistory, fitted.features.activity)
   }
-  const { queries, sets } = await heldOutQueries(rounds, fitted, newer)
+  const found = await heldOutQueries(rounds, fitted, newer, rounds.queries.learned)
   const part = { events, newer }
   const heldOut = {
-    ...{ ...part, sets, queries: ofKnownUsers(queries, fitted) },
+    ...{ ...part, ...found, queries: ofKnownUsers(found.queries, fitted) },
     demand: await learnDemand(kernel, fitted, part, run.signal),
   }
   const hasTraits = rounds.traits.weights.length > 0
@@ -210,8 +222,12 @@ async function learnFrom(
 
 const together = ({ begins }: Ranges, { ends }: Ranges): Ranges => ({ begins, ends })
 
-async function heldOutQueries(rounds: Rounds, { pairs }: Fitted, newer: Ranges) {
-  const { kernel, events, queriesOf, run } = rounds
+async function heldOutQueries(
+  { kernel, events, run }: Rounds,
+  { pairs }: Fitted,
+  newer: Ranges,
+  queriesOf: QueriesOf,
+) {
   const { byItem } = await pairsOf(kernel, events, newer, run.signal)
   return queriesOf(pairs.byItem, byItem)
 }
@@ -220,8 +236,7 @@ async function heldOutQueries(rounds: Rounds, { pairs }: Fitted, newer: Ranges) 
 async function heldOutSets(rounds: Rounds, fitted: Fitted, newer: Ranges) {
   const { events, plan } = rounds
   const sets = randomSets(events.itemCount, plan.seed)
-  const queriesOf: QueriesOf = (train, test) => attributeQueries(sets, train, test, plan.seed)
-  const found = await heldOutQueries({ ...rounds, queriesOf }, fitted, newer)
+  const found = await heldOutQueries(rounds, fitted, newer, ofSets(sets, plan))
   return { ...found, queries: ofKnownUsers(found.queries, fitted) }
 }
 
