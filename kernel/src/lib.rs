@@ -53,10 +53,12 @@ fn work<W: Work + FromNapiValue>(set: &str, args: Unknown, call: &Call) -> Resul
     Ok(())
 }
 
-/// The byte from which on an array is aligned to a cache line, and asks for large pages where the system has them.
+/// The byte from which on an array is aligned to a cache line; may ask for large pages where the system has them.
 #[napi(catch_unwind)]
-pub fn aligned_from(bytes: &[u8]) -> u32 {
-    advise(bytes, HUGE_PAGES, 1 << 20);
+pub fn aligned_from(bytes: &[u8], large: bool) -> u32 {
+    if large {
+        advise(bytes, HUGE_PAGES, 1 << 20);
+    }
     bytes.as_ptr().align_offset(64) as u32
 }
 

@@ -71,11 +71,18 @@ export const paddedWidth = (factorCount: number) => Math.ceil(factorCount / 32) 
 /** A vector register that crosses a cache line costs two loads: rows begin where a line does. */
 const lineBytes = 64
 
-/** Zero factors for `rowCount` rows. */
-export function emptyFactors(rowCount: number, factorCount: number): Factors {
+/**
+ * Zero factors for `rowCount` rows. `large` pages make looking up rows quicker, but may have to come from the host of a
+ * virtual machine, which can take 20 ms for each.
+ */
+export function emptyFactors(
+  rowCount: number,
+  factorCount: number,
+  { large = true } = {},
+): Factors {
   const width = paddedWidth(factorCount)
   const buffer = sharedBuffer(rowCount * width * 4 + lineBytes)
-  const values = new Float32Array(buffer, alignedFrom(buffer), rowCount * width)
+  const values = new Float32Array(buffer, alignedFrom(buffer, large), rowCount * width)
   return { values, rowCount, factorCount, width }
 }
 

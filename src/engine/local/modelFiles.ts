@@ -132,7 +132,8 @@ export async function readModel(
   const doubles = async (name: string) => new Float64Array(await readBuffer(path(`${name}.f64`)))
   const ints = async (name: string) => new Uint32Array(await readBuffer(path(`${name}.u32`)))
   const factors = async (name: string, rowCount: number) => {
-    const made = emptyFactors(rowCount, document.plan.factorCount)
+    // What is only streamed through gains nothing by large pages.
+    const made = emptyFactors(rowCount, document.plan.factorCount, { large: false })
     await readArray(path(`${name}.f32`), made.values)
     return made
   }

@@ -8,7 +8,7 @@ import type { ReferenceVerb, Verbs } from './reference.ts'
 /** What the addon that `kernel/` builds exports. */
 type Addon = {
   instructionSets(): Instructions[]
-  alignedFrom(bytes: Uint8Array): number
+  alignedFrom(bytes: Uint8Array, large: boolean): number
   giveBack(bytes: Uint8Array): void
   run(
     verb: ReferenceVerb,
@@ -99,8 +99,8 @@ export function withNative(verbs: Verbs, instructions: Instructions): Verbs {
 }
 
 /** The byte of a buffer from which on it is aligned to a cache line, where the native kernel can tell. */
-export const alignedFrom = (buffer: SharedArrayBuffer): number =>
-  addon?.alignedFrom(new Uint8Array(buffer)) ?? 0
+export const alignedFrom = (buffer: SharedArrayBuffer, large: boolean): number =>
+  addon?.alignedFrom(new Uint8Array(buffer), large) ?? 0
 
 /** Gives the memory of a buffer that nobody uses any more to the system, where the native kernel can; it holds zeros then. */
 export const giveBack = (bytes: Uint8Array): void => addon?.giveBack(bytes)
