@@ -73,7 +73,7 @@ export async function askForItems(
       near: sum(Array.from(heads[n]!, (item) => neighbours.get(item)!)),
       owned: set,
       traits: sum(Array.from(set, (item) => traitsOf(fitted, item))),
-      ...levelOf(totalsOf(fitted, set), all),
+      ...told(totalsOf(fitted, set), all),
     }
   })
 }
@@ -110,7 +110,7 @@ export async function askForNewItems(
     return {
       ...{ rows, owned: new Uint32Array(0), traits: traits[n]! },
       near: { ...near, weights: near.weights.map((weight) => weight / heads[n]!.length) },
-      ...levelOf({ users: users / count, events: events / count, volume: volume / count }, all),
+      ...told({ users: users / count, events: events / count, volume: volume / count }, all),
     }
   })
 }
@@ -188,7 +188,7 @@ export const featuresOf = ({ users, volume }: Pick<Totals, 'users' | 'volume'>) 
 })
 
 /** The features and shares of a query with these totals, out of all. */
-const levelOf = (totals: Totals, all: Totals) => ({
+const told = (totals: Totals, all: Totals) => ({
   features: featuresOf(totals),
   shares: {
     own: (totals.events + 1) / (all.events + 1),

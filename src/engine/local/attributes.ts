@@ -108,17 +108,19 @@ export async function attributeSets(
 export function pairSets(values: Uint32Array[], itemCount: number, seed: number): Uint32Array[] {
   const draw = random(seed, 5)
   const { starts, columns: valuesOf } = transposed(values, itemCount)
-  const seen = new Set<number>()
+  const seen = new Set<string>()
   const sets: Uint32Array[] = []
   for (let tries = 0; tries < triesPerPair * values.length; tries++) {
     if (sets.length === values.length) break
     const item = Math.floor(draw() * itemCount)
     const own = valuesOf.subarray(starts[item]!, starts[item + 1]!)
-    const [first, second] = Array.from(sample(own.length, 2, draw), (at) => own[at]!)
-    if (second === undefined || seen.has(first! * values.length + second)) continue
-    seen.add(first! * values.length + second)
-    const others = new Set(values[second])
-    const items = values[first!]!.filter((item) => others.has(item))
+    const pair = Array.from(sample(own.length, 2, draw), (at) => own[at]!)
+    if (pair.length < 2 || seen.has(String(pair))) continue
+    seen.add(String(pair))
+    const [rarer, other] = pair.sort((a, b) => values[a]!.length - values[b]!.length)
+    const items = values[rarer!]!.filter((item) =>
+      valuesOf.subarray(starts[item]!, starts[item + 1]!).includes(other!),
+    )
     if (items.length > 1) sets.push(items)
   }
   return sets

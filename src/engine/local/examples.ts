@@ -41,7 +41,7 @@ export const ofKnownUsers = (queries: TestQueries, { features }: Fitted): TestQu
 
 /** Queries of which users are sampled. */
 export const exampleQueries = 400
-const levelQueries = 400
+const calibrationQueries = 400
 /** Numbers of evidence held at once. */
 const evidenceMax = 100_000_000
 const queriesAtOnce = 16
@@ -198,7 +198,7 @@ function actedOf(
  * candidates are fitted to were chosen by what happened, and say too much of how much does. Half of them are chosen by
  * their volume, as few sets have most of the events.
  */
-export async function levelExamples(
+export async function calibrationExamples(
   kernel: Kernel,
   fitted: Fitted,
   heldOut: HeldOut,
@@ -212,7 +212,7 @@ export async function levelExamples(
   )
   const mean = volumes.reduce((sum, volume) => sum + volume, 0) / sets.length
   const sizes = volumes.map((volume) => volume + mean + 1e-9)
-  const { indexes, stands } = systematicSample(sizes, levelQueries, draw)
+  const { indexes, stands } = systematicSample(sizes, calibrationQueries, draw)
   const chosen = Array.from(indexes, (n) => sets[n]!)
   const asked = await ask(kernel, fitted, chosen, signal)
   const examples = await examplesOf(
@@ -221,7 +221,7 @@ export async function levelExamples(
     heldOut,
     chosen,
     asked,
-    levelQueries,
+    calibrationQueries,
     draw,
     signal,
   )

@@ -5,11 +5,11 @@ import type { Candidate, Candidates } from './candidates.ts'
 import { logDemand } from './demand.ts'
 import {
   type Ask,
+  calibrationExamples,
   type Examples,
   exampleQueries,
   examplesOf,
   type HeldOut,
-  levelExamples,
   poolOf,
   type TermValues,
   termValues,
@@ -182,7 +182,7 @@ async function calibrate(
   draw: Random,
   signal: AbortSignal,
 ): Promise<QueryTerm[]> {
-  const { examples, stands } = await levelExamples(kernel, fitted, heldOut, ask, draw, signal)
+  const { examples, stands } = await calibrationExamples(kernel, fitted, heldOut, ask, draw, signal)
   const { asked, query, weights, targets } = examples
   const logs = logScores(score, examples, fitted)
   const { pool, share } = poolOf(fitted, draw)

@@ -212,11 +212,10 @@ async function learnFrom(
   }
   const hasTraits = rounds.traits.weights.length > 0
   const candidates = candidatesOf(hasTraits, plan.model === 'itemAttributeAffinity')
-  const warm = {
-    ...{ ask: askForItems, candidates, queriesMax: comparedQueries },
-    calibrates: phase === 'learn',
-  }
-  const learned = await learn(kernel, fitted, heldOut, warm, plan.seed, run.signal)
+  // What is only measured is only ranked.
+  const calibrates = phase === 'learn'
+  const method = { ask: askForItems, candidates, queriesMax: comparedQueries, calibrates }
+  const learned = await learn(kernel, fitted, heldOut, method, plan.seed, run.signal)
   return { ...learned, activity, fitted, heldOut }
 }
 
