@@ -68,11 +68,11 @@ export type Examples = {
   says: number[]
 }
 
-/** Users with events who stand for all that have any, and their share of these. */
-export function poolOf({ users, features }: Fitted, draw: Random) {
+/** So many users with events at random, who stand for all that have any, and their share of these. */
+export function poolOf({ users, features }: Fitted, count: number, draw: Random) {
   const everybody = new Uint32Array(users.rowCount).map((_, user) => user)
   const withEvents = everybody.filter((user) => features.events[user]! > 0)
-  const pool = Uint32Array.from(sample(withEvents.length, poolMax, draw), (n) => withEvents[n]!)
+  const pool = Uint32Array.from(sample(withEvents.length, count, draw), (n) => withEvents[n]!)
   return { pool, share: pool.length / withEvents.length }
 }
 
@@ -93,7 +93,7 @@ export async function examplesOf(
     ...{ asked, query: [], user: [], evidence: [], targets: [], weights: [] },
     says: acted.map(({ size }) => 1 / Math.sqrt(Math.max(1, size))),
   }
-  const { pool, share } = poolOf(fitted, draw)
+  const { pool, share } = poolOf(fitted, poolMax, draw)
   const chosen = sample(asked.length, queriesMax, draw)
   const positives = Array.from(chosen, (query) => {
     const users = Uint32Array.from(acted[query]!)
